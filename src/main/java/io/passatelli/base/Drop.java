@@ -1,0 +1,73 @@
+package io.passatelli.base;
+
+/** Every reason for which a frame, or what it asked for, goes no further. {@link #NONE} says that it was handled. */
+public enum Drop {
+    NONE,
+
+    // the link
+    LINK_BAD_LENGTH,
+    LINK_FULL,
+    LINK_DOWN,
+
+    // Ethernet
+    ETHERNET_TRUNCATED,
+    ETHERNET_GROUP_SOURCE,
+    ETHERNET_TYPE_UNKNOWN,
+
+    // ARP
+    ARP_TRUNCATED,
+    ARP_NOT_ETHERNET_IP4,
+    ARP_NOT_REQUEST,
+    ARP_ANNOUNCEMENT,
+    ARP_OWN_ADDRESS,
+
+    // IPv4
+    IP4_TRUNCATED,
+    IP4_BAD_VERSION,
+    IP4_BAD_HEADER_LENGTH,
+    IP4_BAD_TOTAL_LENGTH,
+    IP4_BAD_CHECKSUM,
+    IP4_FRAGMENT,
+    IP4_LOOPBACK,
+    IP4_BAD_SOURCE,
+    IP4_PROTOCOL_UNKNOWN,
+
+    // IPv6
+    IP6_UNSUPPORTED,
+
+    // UDP
+    UDP_TRUNCATED,
+    UDP_BAD_LENGTH,
+    UDP_BAD_CHECKSUM,
+    UDP_UNSUPPORTED,
+
+    // TCP
+    TCP_UNSUPPORTED,
+
+    // ICMP
+    ICMP_TRUNCATED,
+    ICMP_BAD_CHECKSUM,
+    ICMP_NOT_ECHO_REQUEST,
+    ICMP_OFF,
+    ICMP_BAD_DESTINATION,
+    ICMP_SOCKET_REFUSED,
+    ICMP_SEND_FAILED,
+    ICMP_REPLY_UNEXPECTED,
+
+    // DHCP
+    DHCP_OFF,
+    DHCP_TRUNCATED,
+    DHCP_NOT_REQUEST,
+    DHCP_BAD_HARDWARE,
+    DHCP_BAD_COOKIE,
+    DHCP_BAD_OPTION,
+    DHCP_TYPE_IGNORED,
+
+    // flows
+    FLOW_TABLE_FULL,
+    FLOW_BAD_ENDPOINT,
+    DESCRIPTORS_EXHAUSTED,
+
+    // ourselves
+    INVARIANT_VIOLATED
+}

@@ -1,0 +1,10 @@
+package io.passatelli.loop;
+
+/** One kind of event source at a loop: it owns numbered things with descriptors. Loop thread only. */
+public interface Handler {
+    /** The generation of thing {@code index} now. An event of another generation is stale: its descriptor was reused, and it is not delivered. */
+    int generation(int index);
+
+    /** {@code events} as of epoll_ctl(2) are there for thing {@code index}. */
+    void onEvent(int index, int events, long nowNs);
+}
