@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 # Further arguments for Maven, e.g. make test-quick MVN_ARGS='-Dtest=DhcpTest'
 MVN_ARGS ?=
-MVN = . scripts/jdk.sh && mvn -B $(MVN_ARGS)
+MVN = . scripts/jdk.sh && mvn -B -ntp -Dstyle.color=never $(MVN_ARGS)
 setup = scripts/setup.sh
 
 .PHONY: help build test-quick test demo bench-start bench-jmh fuzz sim format clean

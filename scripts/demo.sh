@@ -26,12 +26,13 @@ fi
 say() { printf '\n== %s\n' "$*"; }
 note() { echo "   $*"; }
 
-work='' lab='' passt=''
+work='' lab='' passt='' boot=''
 end() {
-    if [ -n "$passt" ]; then
-        kill "$passt" 2> /dev/null || true
-        wait "$passt" 2> /dev/null || true
-    fi
+    local process
+    for process in $boot $passt; do
+        kill "$process" 2> /dev/null || true
+        wait "$process" 2> /dev/null || true
+    done
     [ -z "$lab" ] || lab_down "$lab"
     [ -z "$work" ] || rm -rf "$work"
 }
@@ -61,7 +62,7 @@ if [ -n "${PASSATELLI_BIN:-}" ]; then
     note "nothing to build: PASSATELLI_BIN is $program"
 else
     . "$root/scripts/jdk.sh" || fail "there is no JDK to build with"
-    make --no-print-directory -s -C "$root" build || fail "the build failed"
+    make --no-print-directory -s -C "$root" build 2>&1 | sed 's/^/   /' || fail "the build failed"
     program=$root/target/passatelli/bin/passt
     readable=(-r "$root/target/passatelli" -r "$JAVA_HOME")
 fi
@@ -104,8 +105,8 @@ say "A guest, with a network card that leads to passt"
 cat > "$work/guest.sh" << 'GUEST'
 echo "\$ lease"
 lease || exit 1
-echo "\$ ip address show dev eth0"
-ip -4 address show dev eth0
+echo "\$ ip -4 address show dev eth0 | grep inet"
+ip -4 address show dev eth0 | grep inet
 echo "\$ ip route"
 ip -4 route
 probe() {
@@ -116,9 +117,16 @@ probe() {
 probe "$(ip -4 route | sed -n 's/^default via \([^ ]*\).*/\1/p')" gateway
 probe 10.77.0.3 peer
 GUEST
+exec 4> >(tee "$work/guest.log" | sed -u '/^answered/d; s/^/   guest | /')
+shown=$!
+# In the background, for a signal has to wait for a command in the foreground.
+"$root/src/test/guest/boot" "$socket" "$work/guest.sh" >&4 2>&1 &
+boot=$!
+exec 4>&-
 code=0
-"$root/src/test/guest/boot" "$socket" "$work/guest.sh" 2>&1 | tee "$work/guest.log" |
-    sed -u '/^answered/d; s/^/   guest | /' || code=$?
+wait "$boot" || code=$?
+boot=
+wait "$shown"
 
 say "What was seen"
 [ "$code" = 0 ] || fail "the guest did not do all it was asked to (exit code $code)"

@@ -73,11 +73,18 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
         with-*)
             lab=$2
             shift 2
-            trap 'lab_down "$lab"' EXIT
+            command=
+            trap '[ -z "$command" ] || kill "$command" 2> /dev/null; lab_down "$lab"' EXIT
             trap 'exit 143' TERM
             trap 'exit 130' INT HUP
             lab_up "$lab" || exit 1
-            "$@"
+            # In the background, for a signal has to wait for a command in the foreground.
+            "$@" <&0 &
+            command=$!
+            code=0
+            wait "$command" || code=$?
+            command=
+            exit "$code"
             ;;
         *) echo "usage: $0 up NAME | down NAME | with NAME COMMAND..." >&2 && exit 2 ;;
     esac
