@@ -25,6 +25,7 @@ test-quick: ## the tests that need neither root nor a network
 
 test: ## set up, build and run all tests: also those in namespaces and with guests (root)
 	@$(setup) test
+	@src/test/guest/build > /dev/null
 	@$(MAKE) --no-print-directory build
 	@$(MVN) test -Dtest.excluded=fuzz
 
