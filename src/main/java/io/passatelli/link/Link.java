@@ -46,7 +46,7 @@ public interface Link extends AutoCloseable {
     /**
      * Sends frames 0 to {@code n - 1} with their lengths and offloads. Returns k ≤ n: those are the link's for good, also a half-sent last one;
      * the others never left, and the caller rewinds ({@link Listener#onWritable} follows). 0 cancels. Pads to 60 bytes. {@code -ENOTCONN} when
-     * down. {@code batch} keeps what it holds until the next reserve, but its memory is the link's again.
+     * down. Until the next call on this queue the bytes can still be read through {@code batch}: captures do.
      */
     int commit(int queue, TxBatch batch, int n);
 
