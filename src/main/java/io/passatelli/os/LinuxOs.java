@@ -9,7 +9,7 @@ import java.util.function.IntSupplier;
  * but what it learnt about the kernel, so any thread may call it; who may use a descriptor when is its owner's matter.
  */
 @HotPath
-public final class LinuxOs implements Os, TunOs, NamespaceOs {
+public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
     /** Before Linux 5.11 there is no epoll_pwait2(2). */
     private boolean withoutPwait2;
 
@@ -129,6 +129,16 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs {
     @Override
     public int within(String path, IntSupplier work) {
         return Netns.within(path, work);
+    }
+
+    @Override
+    public int noNewPrivs() {
+        return Processes.noNewPrivs();
+    }
+
+    @Override
+    public long raiseOpenFiles() {
+        return Processes.raiseOpenFiles();
     }
 
     /** Holds nothing. */
