@@ -10,7 +10,7 @@ import java.util.function.IntSupplier;
  */
 @HotPath
 public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
-    /** Before Linux 5.11 there is no epoll_pwait2(2). */
+    /** No epoll_pwait2(2): before Linux 5.11, or under a seccomp profile that does not know it (older ones answer EPERM, not ENOSYS). */
     private boolean withoutPwait2;
 
     @Override
@@ -29,7 +29,7 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
             return Epolls.pwait(epoll, out, timeoutNs);
         }
         int rc = Epolls.pwait2(epoll, out, timeoutNs);
-        if (rc == -Errno.ENOSYS) {
+        if (rc == -Errno.ENOSYS || rc == -Errno.EPERM) {
             withoutPwait2 = true;
             return Epolls.pwait(epoll, out, timeoutNs);
         }

@@ -16,7 +16,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** epoll(7) and eventfd(2) of the real kernel. */
@@ -166,6 +169,26 @@ class LinuxEpollTest {
         assertThat(Epolls.milliseconds(timeoutNs)).isEqualTo(expected);
     }
 
+    /** Answers {@code errno} to epoll_pwait2(2) in a thread of its own, seccomp(2). */
+    @ParameterizedTest
+    @ValueSource(ints = {Errno.ENOSYS, Errno.EPERM})
+    void whereTheKernelHasNoNanosecondsMillisecondsDo(int errno) throws Exception {
+        watch(Epoll.IN, 5);
+        FutureTask<int[]> task = new FutureTask<>(() -> {
+            LinuxOs restricted = new LinuxOs();
+            forbidPwait2(errno);
+            int direct = Epolls.pwait2(epoll, events, 0);
+            long start = System.nanoTime();
+            int none = restricted.epollWait(epoll, events, 1_500_000);
+            boolean early = System.nanoTime() - start < 1_500_000;
+            add(1);
+            return new int[] {direct, none, early ? 1 : 0, restricted.epollWait(epoll, events, -1)};
+        });
+        Thread.ofPlatform().start(task);
+        assertThat(task.get()).containsExactly(-errno, 0, 0, 1);
+        assertThat(events.ref(0)).isEqualTo(5);
+    }
+
     @Test
     void theLongestTimeoutIsAccepted() {
         watch(Epoll.OUT, 1);
@@ -209,6 +232,34 @@ class LinuxEpollTest {
         Method handle = signal.getMethod("handle", signal, handler);
         assertThat(handle.invoke(null, signal.getConstructor(String.class).newInstance("USR1"), nothing))
                 .isNotNull();
+    }
+
+    /** A filter of four instructions (linux/filter.h) for the calling thread. */
+    private static void forbidPwait2(int errno) {
+        MemorySegment prctl = LibC.function("prctl");
+        int setSeccomp = 22;
+        int filterMode = 2;
+        int returnErrno = 0x00050000;
+        int returnAllow = 0x7fff0000;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment program = arena.allocate(4 * 8, 8);
+            instruction(program, 0, 0x20, 0, 0); // load the call's number, seccomp_data.nr
+            instruction(program, 1, 0x15, 1, Epolls.SYS_EPOLL_PWAIT2); // skip one instruction unless equal
+            instruction(program, 2, 0x06, 0, returnErrno | errno);
+            instruction(program, 3, 0x06, 0, returnAllow);
+            MemorySegment header = arena.allocate(16, 8);
+            header.set(JAVA_SHORT, 0, (short) 4);
+            header.set(JAVA_LONG, 8, program.address());
+            assertThat(new LinuxOs().noNewPrivs()).isZero();
+            assertThat(LibC.callInt(prctl, setSeccomp, filterMode, header.address(), 0, 0, 0))
+                    .isZero();
+        }
+    }
+
+    private static void instruction(MemorySegment program, int index, int code, int ifFalse, int k) {
+        program.set(JAVA_SHORT, index * 8L, (short) code);
+        program.set(JAVA_BYTE, index * 8L + 3, (byte) ifFalse);
+        program.set(JAVA_INT, index * 8L + 4, k);
     }
 
     private void watch(int interest, long ref) {
