@@ -43,7 +43,7 @@ record Command(int exitCode, String out, String err) {
 
     /** Asks a process to end, and insists when it does not. */
     static void end(Process process) {
-        process.destroy();
+        terminate(process);
         try {
             if (process.waitFor(END_LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
                 return;
@@ -52,6 +52,11 @@ record Command(int exitCode, String out, String err) {
             Thread.currentThread().interrupt();
         }
         process.destroyForcibly();
+    }
+
+    /** SIGTERM. Process.destroy would also close the streams that its last words come from. */
+    static void terminate(Process process) {
+        process.toHandle().destroy();
     }
 
     /** This command, which must have ended well. */

@@ -3,7 +3,6 @@ package io.passatelli.e2e;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -75,7 +74,15 @@ final class Passt implements AutoCloseable {
         Passt passt = new Passt(directory, process);
         String listening = "listening on " + passt.socket();
         String listeningToo = "UNIX domain socket bound at " + passt.socket();
-        passt.awaitLine(line -> line.equals(listening) || line.equals(listeningToo));
+        boolean listens = false;
+        try {
+            passt.awaitLine(line -> line.equals(listening) || line.equals(listeningToo));
+            listens = true;
+        } finally {
+            if (!listens) {
+                passt.close();
+            }
+        }
         return passt;
     }
 
@@ -102,7 +109,7 @@ final class Passt implements AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            // its end too
         } finally {
             synchronized (lines) {
                 said = true;
@@ -126,7 +133,6 @@ final class Passt implements AutoCloseable {
                 while (at == lines.size()) {
                     long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
                     if (said || left <= 0) {
-                        process.destroy();
                         return fail("passt did not say what was waited for, but %s", lines);
                     }
                     lines.wait(left);
@@ -147,7 +153,7 @@ final class Passt implements AutoCloseable {
 
     /** SIGTERM; the exit code. */
     int terminate() throws InterruptedException {
-        process.destroy();
+        Command.terminate(process);
         return awaitExit();
     }
 
