@@ -57,6 +57,7 @@ public enum Drop {
     // DHCP
     DHCP_OFF,
     DHCP_TRUNCATED,
+    DHCP_TOO_LONG,
     DHCP_NOT_REQUEST,
     DHCP_BAD_HARDWARE,
     DHCP_BAD_COOKIE,

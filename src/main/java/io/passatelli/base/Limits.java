@@ -89,6 +89,30 @@ public final class Limits {
     /** Search domains told to the guest (resolv.conf's bound). */
     public static final int SEARCH_DOMAINS = 6;
 
+    /** A DHCP message from the guest, bytes: no guest sends more than an Ethernet frame's worth; a few thousand are cheap to copy. */
+    public static final int DHCP_MESSAGE_BYTES = 4_096;
+
+    /** One read of rtnetlink, bytes: the kernel fills at most 32 KiB of it in a dump (netlink(7)). */
+    public static final int NETLINK_READ_BYTES = 64 << 10;
+
+    /** Reads for one dump: half a million routes, then the table is not one that we can look through at start. */
+    public static final int NETLINK_READS = 4_096;
+
+    /** How often a dump that a change interrupted is asked for again. */
+    public static final int NETLINK_ATTEMPTS = 5;
+
+    /** How long rtnetlink may be silent within a dump, milliseconds: it answers from memory. */
+    public static final int NETLINK_WAIT_MS = 1_000;
+
+    /** Interfaces, addresses, and routes kept of the host, each; further ones are not looked at. */
+    public static final int HOST_ENTRIES = 16_384;
+
+    /** The guest's host name: HOST_NAME_MAX of Linux (hostname(7)). */
+    public static final int HOST_NAME_CHARS = 64;
+
+    /** What is read of resolv.conf, bytes. */
+    public static final int RESOLV_CONF_BYTES = 64 << 10;
+
     /** Lines one place may log within a second; then one line says how many were left out. */
     public static final int LOG_LINES_PER_SECOND = 5;
 
