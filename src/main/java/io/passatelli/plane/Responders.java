@@ -1,0 +1,7 @@
+package io.passatelli.plane;
+
+import io.passatelli.proto.arp.ArpResponder;
+import io.passatelli.proto.icmp.IcmpTranslator;
+
+/** Whom the router gives frames to. */
+record Responders(ArpResponder arp, IcmpTranslator icmp) {}
