@@ -1,0 +1,21 @@
+package io.passatelli.wire;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import org.junit.jupiter.api.Tag;
+
+/**
+ * Parses what Jazzer invents. {@code mvn test -Dtest=FrameFuzzTest -Dtest.excluded=} replays the corpus; {@code JAZZER_FUZZ=1} before it fuzzes.
+ * The second run is over the same bytes with the right IPv4 checksum, which a fuzzer would hardly find.
+ */
+@Tag("fuzz")
+class FrameFuzzTest {
+    @FuzzTest(maxDuration = "5m")
+    void parseKeepsItsPromises(byte[] bytes) {
+        FramePropertyTest.assertPromises(Packets.frame(bytes));
+        FramePropertyTest.assertPromises(Packets.frame(bytes, Math.min(bytes.length, 160)));
+        if (bytes.length > 0) {
+            FramePropertyTest.assertPromises(Packets.frame(bytes, (bytes[bytes.length - 1] & 0xff) % bytes.length));
+        }
+        FramePropertyTest.assertPromises(Packets.frame(Packets.withIp4Checksum(bytes.clone(), 14)));
+    }
+}
