@@ -23,7 +23,7 @@ trap 'rm -rf "$work"' EXIT
 "$JAVA_HOME/bin/java" -Xlog:disable scripts/Train.java "$work/train.socket" &
 guest=$!
 if ! PASSATELLI_AOT_OPTION="-XX:AOTCacheOutput=$tree/lib/passt.aot" \
-    "$tree/bin/passt" -f -q --one-off -s "$work/train.socket" > "$work/log" 2>&1; then
+    timeout 60 "$tree/bin/passt" -f -q --one-off -s "$work/train.socket" > "$work/log" 2>&1; then
     cat "$work/log" >&2
     echo "assemble: the training run failed" >&2
     kill "$guest" 2> /dev/null || true
