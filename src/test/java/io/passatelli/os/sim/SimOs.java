@@ -342,17 +342,10 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
         return taps.computeIfAbsent(name, n -> new SimTap(kernel, TAP_QUEUE));
     }
 
-    /** In lockstep: everything that was under way to {@code fd} has arrived. */
-    void settle(int fd) {
-        if (files.get(fd) instanceof SimTcp socket) {
-            socket.settle();
-        }
-    }
-
-    /** What poll(2) certainly shows of {@code fd}. */
-    int certainEvents(int fd) {
-        SimFile file = files.get(fd);
-        return file == null ? 0 : file.certain();
+    /** For the conformance suite. */
+    @Nullable
+    SimTcp tcp(int fd) {
+        return files.get(fd) instanceof SimTcp socket ? socket : null;
     }
 
     private static void expect(String what, int result, int expected) {

@@ -50,15 +50,9 @@ public record SimSettings(
                 lockstep);
     }
 
+    /** Buffers are what Linux grants at least. */
     SimSettings withLockstep() {
         return new SimSettings(
-                openFiles,
-                pingAllowed,
-                sendBufferBytes,
-                16_384,
-                tcpSendBufferMost,
-                tcpReceiveBytes,
-                latencyMostNs,
-                true);
+                openFiles, pingAllowed, sendBufferBytes, 16_384, tcpSendBufferMost, 30_000, latencyMostNs, true);
     }
 }

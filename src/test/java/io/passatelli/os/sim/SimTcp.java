@@ -20,6 +20,7 @@ import java.util.Objects;
  * the buffer grows, up to tcp_wmem[2], unless SO_SNDBUF was set. The receiver's window closes at {@code SimSettings.tcpReceiveBytes}.
  *
  * <p>Ending: FIN is EOF and EPOLLRDHUP; close with unread data is a reset (RFC 2525 §2.17); data sent to a closed socket is answered by one.
+ * So is data sent to a socket that is shut down both ways; it resets that socket too.
  * After a FIN the reset's error is EPIPE, before ECONNRESET, during the handshake ECONNREFUSED ({@code tcp_reset}).
  */
 final class SimTcp extends SimSocket {
@@ -283,7 +284,7 @@ final class SimTcp extends SimSocket {
         if (resetUnderWay != 0
                 && kernel.settings.lockstep()
                 && !finSeen
-                && kernel.chooser().maybe(Choice.RESET, -resetUnderWay)) {
+                && kernel.chooser().maybe(Choice.RESET, -resetError())) {
             resetArrives();
         }
         if (finSeen) {
@@ -302,7 +303,7 @@ final class SimTcp extends SimSocket {
     @Override
     long send(byte[] data, int flags) {
         boolean lockstep = kernel.settings.lockstep();
-        if (lockstep && resetUnderWay != 0 && kernel.chooser().maybe(Choice.RESET, -resetUnderWay)) {
+        if (lockstep && resetUnderWay != 0 && kernel.chooser().maybe(Choice.RESET, -resetError())) {
             resetArrives();
         }
         if (state == State.CONNECTING && !(lockstep && peer != null)) {
@@ -321,7 +322,10 @@ final class SimTcp extends SimSocket {
         long least = state == State.CONNECTING ? 0 : leastRoom();
         long most = lockstep ? data.length : Math.min(data.length, mostRoom());
         long n = kernel.chooser().count(Choice.SEND, Math.min(least, most), most);
-        noSpace |= n < data.length;
+        if (n < data.length) {
+            noSpace = true;
+            mayWake(Epoll.OUT);
+        }
         if (n == 0) {
             return -Errno.EAGAIN;
         }
@@ -352,6 +356,13 @@ final class SimTcp extends SimSocket {
             }
             return;
         }
+        if (shutRead && shutWrite && !finSeen) { // RFC 1122 §4.2.2.13: nobody will read it
+            reset(Errno.ECONNRESET);
+            if (sender != null) {
+                sender.reset(Errno.ECONNRESET);
+            }
+            return;
+        }
         underWay.add(data);
         mayWake(Epoll.IN);
         kernel.onTheWay(this::arriveAll);
@@ -363,7 +374,7 @@ final class SimTcp extends SimSocket {
             return;
         }
         boolean lockstep = kernel.settings.lockstep();
-        long room = lockstep ? Long.MAX_VALUE : kernel.settings.tcpReceiveBytes() - arrived.total();
+        long room = kernel.settings.tcpReceiveBytes() - arrived.total();
         long n = Math.min(underWay.total(), Math.max(0, room));
         if (n > 0) {
             bring(n);
@@ -390,7 +401,14 @@ final class SimTcp extends SimSocket {
         if (!sendBufferFixed) {
             sendBuffer = Math.min(2 * sendBuffer, kernel.settings.tcpSendBufferMost());
         }
-        if (writable()) {
+        spaceMade();
+    }
+
+    /** {@code sk_stream_write_space}; setsockopt(SO_SNDBUF) asks it too. */
+    private void spaceMade() {
+        if (noSpace && kernel.settings.lockstep()) {
+            mayWake(Epoll.OUT);
+        } else if (noSpace && writable()) {
             noSpace = false;
             wake(Epoll.OUT);
         }
@@ -402,6 +420,18 @@ final class SimTcp extends SimSocket {
     }
 
     @Override
+    int option(int level, int name) {
+        boolean error = level == Socket.SOL_SOCKET && name == Socket.SO_ERROR;
+        if (error
+                && kernel.settings.lockstep()
+                && resetUnderWay != 0
+                && kernel.chooser().maybe(Choice.RESET, resetError())) {
+            resetArrives();
+        }
+        return super.option(level, name);
+    }
+
+    @Override
     int sendBuffer() {
         return sendBuffer;
     }
@@ -410,6 +440,7 @@ final class SimTcp extends SimSocket {
     void sendBuffer(int bytes) {
         sendBuffer = bytes;
         sendBufferFixed = true;
+        spaceMade();
     }
 
     // Ends.
@@ -422,6 +453,9 @@ final class SimTcp extends SimSocket {
         }
         if (state == State.LISTEN || state == State.CONNECTING) {
             throw new UnsupportedOperationException("shutdown(2) of a socket that is " + state + " is not modelled");
+        }
+        if (kernel.settings.lockstep() && resetUnderWay != 0 && kernel.chooser().maybe(Choice.RESET, -Errno.ENOTCONN)) {
+            resetArrives();
         }
         boolean gone = state == State.NEW || state == State.CLOSED || shutWrite && finSeen && fullyClosed();
         boolean finNow = (bits & 2) != 0 && !shutWrite;
@@ -469,14 +503,19 @@ final class SimTcp extends SimSocket {
         kernel.onTheWay(this::resetArrives);
     }
 
+    /** {@code tcp_reset}: behind a FIN the error is EPIPE. */
+    private int resetError() {
+        return (finSeen || finUnderWay) && resetUnderWay == Errno.ECONNRESET ? Errno.EPIPE : resetUnderWay;
+    }
+
     private void resetArrives() {
         if (resetUnderWay == 0 || released) {
             return;
         }
-        if (finUnderWay && underWay.total() == 0) {
+        if (finUnderWay && (underWay.total() == 0 || kernel.settings.lockstep())) {
             finArrives();
         }
-        fail(finSeen && resetUnderWay == Errno.ECONNRESET ? Errno.EPIPE : resetUnderWay);
+        fail(resetError());
         resetUnderWay = 0;
         finUnderWay = false;
         if (!kernel.settings.lockstep()) {
@@ -504,7 +543,7 @@ final class SimTcp extends SimSocket {
         if (other == null || other.released || state != State.CONNECTED && state != State.CONNECTING) {
             return;
         }
-        if (kernel.settings.lockstep() && underWay.total() > 0) {
+        if (kernel.settings.lockstep() && arrived.total() == 0 && underWay.total() > 0) {
             throw new IllegalStateException("settle before close: whether data under way was unread cannot be known");
         }
         if (arrived.total() > 0) {
@@ -612,24 +651,71 @@ final class SimTcp extends SimSocket {
         }
     }
 
-    /** In lockstep: the other kernel has shown by other means that everything is here. */
+    // Lockstep: what is under way, and that the other kernel has shown by other means that it is here.
+
+    /** Bytes that are here or under way. */
+    long unread() {
+        return arrived.total() + underWay.total();
+    }
+
+    /** Bytes that are certain to be here soon: the rest may have to wait for the window. */
+    long arriving() {
+        return Math.max(arrived.total(), Math.min(unread(), kernel.settings.tcpReceiveBytes()));
+    }
+
+    /** What the other end's reset will be, or whether it comes, depends on how far data behind a closed window has come. */
+    boolean isBlurred() {
+        SimTcp other = peer;
+        return other != null && (other.released ? underWay.total() > 0 : other.underWay.total() > 0 && unread() > 0);
+    }
+
+    boolean isReset() {
+        return state == State.CLOSED || resetUnderWay != 0;
+    }
+
+    boolean isEnding() {
+        return finUnderWay && arriving() == unread();
+    }
+
+    boolean isConnecting() {
+        return state == State.CONNECTING;
+    }
+
+    boolean isListening() {
+        return state == State.LISTEN;
+    }
+
+    boolean isExpectingConnection() {
+        return state == State.LISTEN && handshakes.size() + acceptable.size() > 0;
+    }
+
+    /** Whether a full buffer is certain to become empty: nobody keeps unread what we sent. */
+    boolean isDraining() {
+        SimTcp other = peer;
+        return noSpace && state == State.CONNECTED && other != null && !other.released && other.unread() == 0;
+    }
+
+    void drained() {
+        chargedAtMost = 0;
+        noSpace = false;
+        settleEdges(Epoll.OUT);
+    }
+
     void settle() {
         if (state == State.LISTEN) {
-            while (!handshakes.isEmpty()) {
-                SimTcp other = handshakes.element().peer;
-                if (other != null) {
-                    other.established();
-                }
-                handshakeDone(handshakes.element());
+            if (acceptable.isEmpty() && !handshakes.isEmpty()) {
+                SimTcp child = handshakes.element();
+                Objects.requireNonNull(child.peer).established();
+                handshakeDone(child);
             }
             return;
-        }
-        if (peer != null) {
-            established();
         }
         if (resetUnderWay != 0) {
             resetArrives();
             return;
+        }
+        if (peer != null) {
+            established();
         }
         arriveAll();
     }

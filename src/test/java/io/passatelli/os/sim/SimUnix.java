@@ -145,6 +145,7 @@ final class SimUnix extends SimSocket {
             other.shutRead |= (bits & 2) != 0;
             other.wake(ANY);
         }
+        wake(ANY);
         return 0;
     }
 
@@ -222,6 +223,7 @@ final class SimUnix extends SimSocket {
     @Override
     void sendBuffer(int bytes) {
         sendBuffer = bytes;
+        roomMade(); // sock_setsockopt wakes writers
     }
 
     @Override
