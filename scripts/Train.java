@@ -17,6 +17,7 @@ class Train {
     private static final int ROUNDS = 50;
 
     public static void main(String[] args) throws Exception {
+        Thread.ofPlatform().daemon().start(() -> endLate());
         try (SocketChannel link = connect(Path.of(args[0]))) {
             for (int i = 0; i < ROUNDS; i++) {
                 send(link, arp());
@@ -34,6 +35,17 @@ class Train {
                 send(link, echo(yiaddr, gateway, i));
             }
         }
+    }
+
+    /** An answer that never comes must not hang a build. */
+    private static void endLate() {
+        try {
+            Thread.sleep(30_000);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        System.err.println("Train: no answer within 30 s");
+        Runtime.getRuntime().halt(1);
     }
 
     private static SocketChannel connect(Path path) throws Exception {

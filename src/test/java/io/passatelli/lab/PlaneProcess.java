@@ -31,7 +31,8 @@ public final class PlaneProcess implements AutoCloseable {
 
     static PlaneProcess start(List<String> command, Path directory) throws IOException {
         Path log = Files.createTempFile(directory, "plane", ".log");
-        Process process = new ProcessBuilder(command).redirectError(log.toFile()).start();
+        Process process =
+                new ProcessBuilder(command).redirectError(log.toFile()).start();
         PlaneProcess plane = new PlaneProcess(process, log);
         // whatever goes wrong inside, the end of its output ends the wait
         process.onExit().orTimeout(START_S, TimeUnit.SECONDS).whenComplete((done, late) -> {

@@ -142,7 +142,8 @@ final class EchoOs implements Os {
             MemorySegment.copy(from.segment(i), from.offset(i), ring, at, from.length(i));
             at += from.length(i);
         }
-        ring.set(ValueLayout.JAVA_BYTE, (long) slot * SLOT, (byte) 0); // echo reply; its checksum is nobody's matter here
+        ring.set(ValueLayout.JAVA_BYTE, (long) slot * SLOT, (byte)
+                0); // echo reply; its checksum is nobody's matter here
         lengths[slot] = (int) from.total();
         edge = true;
         return from.total();
