@@ -17,6 +17,7 @@ class Train {
     private static final int ROUNDS = 50;
 
     public static void main(String[] args) throws Exception {
+        Thread.ofPlatform().daemon().start(() -> endLate());
         try (SocketChannel link = connect(Path.of(args[0]))) {
             for (int i = 0; i < ROUNDS; i++) {
                 send(link, arp());
@@ -36,6 +37,17 @@ class Train {
         }
     }
 
+    /** An answer that never comes must not hang a build. */
+    private static void endLate() {
+        try {
+            Thread.sleep(30_000);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        System.err.println("Train: no answer within 30 s");
+        Runtime.getRuntime().halt(1);
+    }
+
     private static SocketChannel connect(Path path) throws Exception {
         for (int i = 0; i < 3000; i++) {
             if (Files.exists(path)) {
@@ -53,7 +65,10 @@ class Train {
     }
 
     private static void send(SocketChannel link, byte[] frame) throws IOException {
-        ByteBuffer out = ByteBuffer.allocate(4 + frame.length).putInt(frame.length).put(frame).flip();
+        ByteBuffer out = ByteBuffer.allocate(4 + frame.length)
+                .putInt(frame.length)
+                .put(frame)
+                .flip();
         while (out.hasRemaining()) {
             link.write(out);
         }
@@ -82,7 +97,8 @@ class Train {
 
     private static byte[] arp() {
         return HexFormat.of()
-                .parseHex("ffffffffffff" + GUEST_MAC + "0806" + "0001080006040001" + GUEST_MAC + "0a4dfefe" + "000000000000" + "0a4dfefd");
+                .parseHex("ffffffffffff" + GUEST_MAC + "0806" + "0001080006040001" + GUEST_MAC + "0a4dfefe"
+                        + "000000000000" + "0a4dfefd");
     }
 
     private static byte[] dhcp(int type) {
@@ -90,23 +106,39 @@ class Train {
         dhcp.put(HexFormat.of().parseHex("01010600" + "12345678")).position(28);
         dhcp.put(HexFormat.of().parseHex(GUEST_MAC)).position(236);
         dhcp.putInt(0x63825363).put(new byte[] {53, 1, (byte) type, 55, 7, 1, 3, 6, 12, 26, 119, 121, (byte) 255});
-        ByteBuffer udp = ByteBuffer.allocate(308).putShort((short) 68).putShort((short) 67).putShort((short) 308).putShort((short) 0);
+        ByteBuffer udp = ByteBuffer.allocate(308)
+                .putShort((short) 68)
+                .putShort((short) 67)
+                .putShort((short) 308)
+                .putShort((short) 0);
         udp.put(dhcp.array());
         return ip(17, new byte[4], HexFormat.of().parseHex("ffffffff"), udp.array());
     }
 
     private static byte[] echo(byte[] from, byte[] to, int sequence) {
-        ByteBuffer icmp = ByteBuffer.allocate(64).putShort((short) 0x0800).putShort((short) 0).putShort((short) 77).putShort((short) sequence);
+        ByteBuffer icmp = ByteBuffer.allocate(64)
+                .putShort((short) 0x0800)
+                .putShort((short) 0)
+                .putShort((short) 77)
+                .putShort((short) sequence);
         icmp.putShort(2, sum(icmp.array()));
         return ip(1, from, to, icmp.array());
     }
 
     private static byte[] ip(int protocol, byte[] from, byte[] to, byte[] payload) {
-        ByteBuffer header = ByteBuffer.allocate(20).put((byte) 0x45).put((byte) 0).putShort((short) (20 + payload.length));
-        header.putInt(0).put((byte) 64).put((byte) protocol).putShort((short) 0).put(from).put(to);
+        ByteBuffer header =
+                ByteBuffer.allocate(20).put((byte) 0x45).put((byte) 0).putShort((short) (20 + payload.length));
+        header.putInt(0)
+                .put((byte) 64)
+                .put((byte) protocol)
+                .putShort((short) 0)
+                .put(from)
+                .put(to);
         header.putShort(10, sum(header.array()));
         ByteBuffer frame = ByteBuffer.allocate(34 + payload.length);
-        frame.put(HexFormat.of().parseHex("ffffffffffff" + GUEST_MAC + "0800")).put(header.array()).put(payload);
+        frame.put(HexFormat.of().parseHex("ffffffffffff" + GUEST_MAC + "0800"))
+                .put(header.array())
+                .put(payload);
         return frame.array();
     }
 

@@ -1,7 +1,5 @@
 package io.passatelli.app;
 
-import io.passatelli.base.Ip;
-import io.passatelli.base.Mac;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.MissingParameterException;
@@ -16,11 +14,8 @@ final class CommandParser {
 
     /** Fills {@code options}. Returns null to go on, or the exit code when there is nothing more to do. */
     static @Nullable Integer parse(Object options, String... args) {
-        CommandLine line = new CommandLine(options)
-                .setOverwrittenOptionsAllowed(true)
-                .setCaseInsensitiveEnumValuesAllowed(false)
-                .registerConverter(Ip.class, CommandParser::address)
-                .registerConverter(Mac.class, CommandParser::mac);
+        CommandLine line =
+                new CommandLine(options).setOverwrittenOptionsAllowed(true).setAllowOptionsAsOptionParameters(true);
         String name = line.getCommandName();
         try {
             ParseResult result = line.parseArgs(args);
@@ -56,21 +51,5 @@ final class CommandParser {
         String where = e.getArgSpec() instanceof CommandLine.Model.OptionSpec option ? option.longestName() + ": " : "";
         String why = e.getCause() instanceof TypeConversionException cause ? cause.getMessage() : e.getMessage();
         return where + why;
-    }
-
-    private static Ip address(String text) {
-        try {
-            return Ip.parse(text);
-        } catch (IllegalArgumentException e) {
-            throw new TypeConversionException(e.getMessage());
-        }
-    }
-
-    private static Mac mac(String text) {
-        try {
-            return Mac.parse(text);
-        } catch (IllegalArgumentException e) {
-            throw new TypeConversionException(e.getMessage());
-        }
     }
 }

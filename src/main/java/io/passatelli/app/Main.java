@@ -29,9 +29,7 @@ public final class Main {
     }
 
     private static int usage(int code) {
-        (code == ExitCode.OK ? System.out : System.err)
-                .println(
-                        """
+        (code == ExitCode.OK ? System.out : System.err).println("""
                         Usage: passatelli ROLE [OPTIONS]
                         Roles:
                           passt   the network of a QEMU guest, on a UNIX socket (-netdev stream)

@@ -1,6 +1,7 @@
 package io.passatelli.app;
 
 import io.passatelli.base.Log;
+
 import java.io.PrintStream;
 
 /** Messages of a role in the foreground: one line each, on standard error. */

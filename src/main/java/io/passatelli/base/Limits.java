@@ -68,8 +68,17 @@ public final class Limits {
     /** Bytes that one flow may move in one visit. */
     public static final int QUANTUM_BYTES = 256 << 10;
 
-    /** Commands waiting in a mailbox. */
+    /** What a flow that moved too much in one visit owes at most, quanta: it cannot be locked out for long. */
+    public static final int DEBT_QUANTA = 4;
+
+    /** Commands waiting in a mailbox; a power of two. */
     public static final int MAILBOX_COMMANDS = 256;
+
+    /** Commands that one turn runs: packets come before administration. */
+    public static final int COMMANDS_PER_TURN = 32;
+
+    /** End-of-turn actions of one loop: a link's and a few translators'. */
+    public static final int TURN_ENDS = 32;
 
     /** Kinds of event source at one loop: 8 bits of the reference. */
     public static final int HANDLERS = 256;

@@ -60,6 +60,9 @@ public final class StreamLink implements Link {
     /** The peer's end was seen: what is left is read to its end without a further edge. */
     private boolean hungUp;
 
+    /** Not 0: sending failed for this errno. What the guest sent before it left is still received, then it is gone. */
+    private int deafErrno;
+
     private boolean readable;
     private boolean outWatched;
     /** Somebody was told that the link is full. */
@@ -146,12 +149,12 @@ public final class StreamLink implements Link {
             readable = hungUp || !receiver.isDrained();
             return 0;
         }
-        if (n == -Errno.EAGAIN) {
+        if (n == -Errno.EAGAIN && deafErrno == 0) {
             readable = false;
             return 0;
         }
-        fail((int) -n);
-        return n == 0 ? -Errno.ENOTCONN : (int) n;
+        fail(n == -Errno.EAGAIN ? deafErrno : (int) -n);
+        return -Errno.ENOTCONN;
     }
 
     @HotPath
@@ -174,7 +177,7 @@ public final class StreamLink implements Link {
     @Override
     public int reserve(int queue, TxBatch batch, int wanted, int headerBytes, int payloadEach) {
         assert queue == 0 : queue;
-        if (!up) {
+        if (!isSending()) {
             batch.clear();
             return 0;
         }
@@ -187,12 +190,12 @@ public final class StreamLink implements Link {
     @Override
     public int commit(int queue, TxBatch batch, int n) {
         assert n >= 0 && n <= batch.count() : n;
-        if (!up) {
+        if (!isSending()) {
             return -Errno.ENOTCONN;
         }
         int taken = sender.commit(os, fd, batch, n);
         if (taken < 0) {
-            fail(-taken);
+            stopSending(-taken);
             return -Errno.ENOTCONN;
         }
         shortage |= taken < n;
@@ -204,17 +207,17 @@ public final class StreamLink implements Link {
     @Override
     public boolean control(int queue, MemorySegment segment, long at, int length, Offload offload) {
         assert length > 0 && length <= Limits.CONTROL_FRAME_BYTES : length;
-        if (!up) {
+        if (!isSending()) {
             return false;
         }
         if (sender.control(segment, at, length)) {
             return true;
         }
         flush(queue);
-        if (up && sender.control(segment, at, length)) {
+        if (isSending() && sender.control(segment, at, length)) {
             return true;
         }
-        shortage = up;
+        shortage = true;
         return false;
     }
 
@@ -222,7 +225,7 @@ public final class StreamLink implements Link {
     @Override
     public void flush(int queue) {
         assert queue == 0 : queue;
-        if (up && !sender.isBlocked() && !sender.isEmpty()) {
+        if (isSending() && !sender.isBlocked() && !sender.isEmpty()) {
             send();
         }
     }
@@ -231,10 +234,21 @@ public final class StreamLink implements Link {
     private void send() {
         int rc = sender.flush(os, fd);
         if (rc < 0) {
-            fail(-rc);
+            stopSending(-rc);
             return;
         }
         watchOut();
+    }
+
+    private boolean isSending() {
+        return up && deafErrno == 0;
+    }
+
+    private void stopSending(int errno) {
+        deafErrno = errno;
+        hungUp = true;
+        readable = true;
+        visitAgain(true);
     }
 
     /** Asks for EPOLLOUT exactly while the socket is full; changing what is watched reports what holds already, so no edge is missed. */
@@ -246,7 +260,7 @@ public final class StreamLink implements Link {
         }
         int rc = loop().rewatch(fd, wanted ? WATCHED | Epoll.OUT : WATCHED, type, generation, GUEST);
         if (rc < 0) {
-            fail(-rc);
+            stopSending(-rc);
             return;
         }
         outWatched = wanted;
@@ -299,10 +313,10 @@ public final class StreamLink implements Link {
             readable = true;
             visitAgain(true);
         }
-        if ((events & Epoll.OUT) != 0) {
+        if ((events & Epoll.OUT) != 0 && !hungUp) {
             onRoom(nowNs);
         }
-        if (in && up) {
+        if (in) {
             listener().onReadable(0, nowNs);
         }
     }
@@ -311,7 +325,7 @@ public final class StreamLink implements Link {
         if (sender.isBlocked()) {
             send();
         }
-        if (up && shortage && !sender.isBlocked()) {
+        if (isSending() && shortage && !sender.isBlocked()) {
             shortage = false;
             listener().onWritable(0, nowNs);
         }
@@ -361,6 +375,7 @@ public final class StreamLink implements Link {
         receiver.reset();
         sender.reset();
         hungUp = false;
+        deafErrno = 0;
         readable = false;
         outWatched = false;
         shortage = false;

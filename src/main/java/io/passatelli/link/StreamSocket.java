@@ -35,7 +35,7 @@ public final class StreamSocket implements AutoCloseable {
         fileKey = fileKey(path);
     }
 
-    /** Listens at {@code path}. Throws with one sentence if somebody else does, if something else is there, or if the kernel refuses. */
+    /** Listens at {@code path}. Throws with one sentence if somebody else does, if something else is there, or if the kernel refuses; {@link IllegalArgumentException} if the path is too long. */
     public static StreamSocket listen(Os os, Path path) throws IOException {
         int fd = bind(os, path);
         if (fd >= 0) {
@@ -80,12 +80,12 @@ public final class StreamSocket implements AutoCloseable {
     }
 
     private static int bind(Os os, Path path) {
+        SockAddr address = new SockAddr();
+        address.setPath(path.toString());
         int fd = os.socket(Socket.AF_UNIX, Socket.SOCK_STREAM, 0);
         if (fd < 0) {
             return fd;
         }
-        SockAddr address = new SockAddr();
-        address.setPath(path.toString());
         int rc = os.bind(fd, address);
         if (rc == -Errno.EADDRINUSE && removeStale(os, path, address)) {
             rc = os.bind(fd, address);

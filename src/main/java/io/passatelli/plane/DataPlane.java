@@ -3,6 +3,7 @@ package io.passatelli.plane;
 import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.Limits;
+import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowTable;
@@ -10,9 +11,11 @@ import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.proto.arp.ArpResponder;
+import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.proto.icmp.IcmpTranslator;
 
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -43,11 +46,20 @@ public final class DataPlane implements AutoCloseable {
                 config,
                 new AddressMap(config),
                 new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
-        Responders responders = new Responders(new ArpResponder(guest, composer, link), icmp);
+        DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
+        sayTooLong(dhcp, around.log());
+        Responders responders = new Responders(new ArpResponder(guest, composer, link), dhcp, icmp);
         router = new FrameRouter(link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
         handle = new PlaneHandle(loop, this::snapshot);
         link.bind(loop, router);
         loop.onTurnEnd(this::onTurnEnd);
+    }
+
+    private static void sayTooLong(DhcpResponder dhcp, Log log) {
+        List<Integer> codes = dhcp.optionsTooLong();
+        if (!codes.isEmpty()) {
+            log.warn("DHCP options " + codes + " reach only guests that take messages of more than 576 bytes");
+        }
     }
 
     public PlaneHandle handle() {
@@ -75,7 +87,8 @@ public final class DataPlane implements AutoCloseable {
         }
     }
 
-    private PlaneStats snapshot() {
+    /** The counters now. Loop thread, or none. */
+    PlaneStats snapshot() {
         Map<Drop, Long> drops = new EnumMap<>(Drop.class);
         for (Drop reason : Drop.values()) {
             drops.put(reason, counters.of(reason));

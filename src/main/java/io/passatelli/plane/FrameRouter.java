@@ -11,6 +11,7 @@ import io.passatelli.guest.GuestState;
 import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
 import io.passatelli.link.RxBatch;
+import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Ip4;
@@ -25,8 +26,6 @@ import java.util.HexFormat;
  * {@link Drop}, {@link Drop#NONE} for those that were handled. A throwable on behalf of one frame ends that frame's way and nothing else.
  */
 final class FrameRouter implements Link.Listener {
-    private static final int DHCP_PORT = 67;
-
     private final Link link;
     private final GuestState guest;
     private final Counters counters;
@@ -99,7 +98,10 @@ final class FrameRouter implements Link.Listener {
         }
         return switch (frame.protocol()) {
             case Ip4.ICMP -> responders.icmp().onMessage(batch, i, queue, nowNs);
-            case Ip4.UDP -> Udp.dstPort(frame.bytes(), frame.l4()) == DHCP_PORT ? Drop.DHCP_OFF : Drop.UDP_UNSUPPORTED;
+            case Ip4.UDP ->
+                Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
+                        ? responders.dhcp().onDatagram(batch, i, queue, nowNs)
+                        : Drop.UDP_UNSUPPORTED;
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
     }

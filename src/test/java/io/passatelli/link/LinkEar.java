@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Objects;
 
 /** The listener that the contract asks for at least: one receive and its release for each onReadable. It notes what it is told. */
-final class LinkEar implements Link.Listener {
+class LinkEar implements Link.Listener {
     @Nullable
     Link link;
 

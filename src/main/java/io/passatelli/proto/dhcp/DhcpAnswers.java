@@ -5,6 +5,8 @@ import io.passatelli.wire.message.DhcpMessage;
 import io.passatelli.wire.message.DhcpOption;
 import org.jspecify.annotations.Nullable;
 
+import java.util.List;
+
 /**
  * What we answer to a guest that asks for its address. There is one address and one guest, so nothing is remembered and nothing is refused:
  * a REQUEST for another address, or at another server, is acknowledged with the address that the guest is to have; a NAK would only send it
@@ -37,18 +39,15 @@ final class DhcpAnswers {
     /** The reply; null: none is due. */
     @Nullable
     DhcpMessage to(DhcpMessage request) {
-        boolean rapid = false;
-        int type;
-        switch (type(request)) {
-            case DhcpMessage.DISCOVER -> {
-                rapid = request.option(DhcpOption.RAPID_COMMIT) != null;
-                type = rapid ? DhcpMessage.ACK : DhcpMessage.OFFER;
-            }
-            case DhcpMessage.REQUEST, BOOTP -> type = DhcpMessage.ACK;
-            default -> {
-                return null;
-            }
-        }
+        boolean rapid = request.option(DhcpOption.RAPID_COMMIT) != null;
+        return switch (type(request)) {
+            case DhcpMessage.DISCOVER -> reply(request, rapid ? DhcpMessage.ACK : DhcpMessage.OFFER, rapid);
+            case DhcpMessage.REQUEST, BOOTP -> reply(request, DhcpMessage.ACK, false);
+            default -> null;
+        };
+    }
+
+    private DhcpMessage reply(DhcpMessage request, int type, boolean rapidCommit) {
         return new DhcpMessage(
                 DhcpMessage.BOOTREPLY,
                 request.xid(),
@@ -59,7 +58,7 @@ final class DhcpAnswers {
                 0,
                 request.giaddr(),
                 request.hardware(),
-                options.answer(request, type, rapid));
+                options.answer(request, type, rapidCommit));
     }
 
     private static int type(DhcpMessage request) {
@@ -81,8 +80,10 @@ final class DhcpAnswers {
         return Math.max(DATAGRAM_MIN, Math.min(datagram, link)) - IP4_UDP;
     }
 
-    /** Bytes of a reply that every guest takes. */
-    static int leastRoom() {
-        return DATAGRAM_MIN - IP4_UDP;
+    /** The options that a reply of the size that everybody takes has no room for, in the order of a guest that names none. */
+    List<DhcpOption> tooLong() {
+        List<DhcpOption> all = options.all();
+        all.removeAll(DhcpMessage.fitting(all, DATAGRAM_MIN - IP4_UDP));
+        return all;
     }
 }

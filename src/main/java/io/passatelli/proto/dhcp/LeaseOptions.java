@@ -71,13 +71,9 @@ final class LeaseOptions {
      * once, then the others by ascending code. A list that does not name the message type has it ahead of all: some guests read it there only.
      */
     List<DhcpOption> answer(DhcpMessage request, int type, boolean rapidCommit) {
-        SortedMap<Integer, DhcpOption> left = new TreeMap<>(constant);
-        left.put(DhcpOption.MESSAGE_TYPE, DhcpOption.of8(DhcpOption.MESSAGE_TYPE, type));
+        SortedMap<Integer, DhcpOption> left = available(type, request.option(DhcpOption.CLIENT_FQDN));
         if (rapidCommit) {
             left.put(DhcpOption.RAPID_COMMIT, DhcpOption.ofNothing(DhcpOption.RAPID_COMMIT));
-        }
-        if (fqdn != null) {
-            left.put(DhcpOption.CLIENT_FQDN, fqdn(fqdn, request.option(DhcpOption.CLIENT_FQDN)));
         }
         List<DhcpOption> ordered = new ArrayList<>(left.size());
         DhcpOption list = request.option(DhcpOption.PARAMETER_REQUEST_LIST);
@@ -91,6 +87,20 @@ final class LeaseOptions {
         }
         ordered.addAll(left.values());
         return ordered;
+    }
+
+    /** All options of an acknowledgement that nothing particular was asked for. */
+    List<DhcpOption> all() {
+        return new ArrayList<>(available(DhcpMessage.ACK, null).values());
+    }
+
+    private SortedMap<Integer, DhcpOption> available(int type, @Nullable DhcpOption askedFqdn) {
+        SortedMap<Integer, DhcpOption> available = new TreeMap<>(constant);
+        available.put(DhcpOption.MESSAGE_TYPE, DhcpOption.of8(DhcpOption.MESSAGE_TYPE, type));
+        if (fqdn != null) {
+            available.put(DhcpOption.CLIENT_FQDN, fqdn(fqdn, askedFqdn));
+        }
+        return available;
     }
 
     private static boolean names(DhcpOption list, int code) {
