@@ -305,7 +305,7 @@ class DhcpResponderTest {
                     .contains("Your (client) IP address: 10.77.0.2")
                     .contains("[Checksum Status: Good]")
                     .contains("DHCP Server Identifier: 10.77.0.1")
-                    .contains("IP Address Lease Time: infinity")
+                    .contains("IP Address Lease Time: (4294967295s) infinity")
                     .contains("Interface MTU: 65520")
                     .contains("FQDN: lab.example.test")
                     .contains("Option: (255) End")
