@@ -53,6 +53,7 @@ public enum Drop {
     ICMP_SOCKET_REFUSED,
     ICMP_SEND_FAILED,
     ICMP_REPLY_UNEXPECTED,
+    ICMP_REPLY_TOO_LONG,
 
     // DHCP
     DHCP_OFF,
