@@ -82,6 +82,24 @@ class PingNetnsTest {
         }
     }
 
+    /** The kernel gives the replies of one identifier to the youngest ping socket that has it, if it lets two have it. */
+    @Test
+    void oneIdentifierToTwoDestinationsMixesNoReplies() throws IOException {
+        String other = "10.77.0.4";
+        try (Lab lab = Lab.make();
+                PlaneProcess plane = lab.startPlane()) {
+            setByHand(lab, 1500);
+            lab.in(lab.peer(), LIMIT, "ip", "address", "add", other + "/24", "dev", "eth0")
+                    .orThrow();
+            for (int round = 0; round < 2; round++) {
+                ping(lab, 2, "-e", "4242", Lab.PEER).orThrow();
+                ping(lab, 2, "-e", "4242", other).orThrow();
+            }
+            assertThat(plane.stats()).containsEntry("flows", 2L);
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
     private static void setByHand(Lab lab, int mtu) throws IOException {
         lab.in(lab.vm(), LIMIT, "ip", "address", "add", Lab.POD + "/24", "dev", TapPlane.TAP)
                 .orThrow();

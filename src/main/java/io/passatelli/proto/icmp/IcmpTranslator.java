@@ -215,16 +215,15 @@ public final class IcmpTranslator implements Handler {
         onVisit(flow, Limits.QUANTUM_BYTES);
     }
 
+    @Override
+    public void onFault(int index, Throwable thrown) {
+        end((PingFlow) flows.at(index));
+    }
+
     /** The ready list has come to {@code flow}. */
     @HotPath
     long onVisit(PingFlow flow, long allowanceBytes) {
-        long moved;
-        try {
-            moved = replies.pump(flow, allowanceBytes);
-        } catch (Throwable t) {
-            end(flow);
-            throw t;
-        }
+        long moved = replies.pump(flow, allowanceBytes);
         if (moved >= 0) {
             return moved;
         }
@@ -243,7 +242,7 @@ public final class IcmpTranslator implements Handler {
     }
 
     /** Ends {@code flow}, unless it has ended. */
-    private void end(PingFlow flow) {
+    void end(PingFlow flow) {
         if (flow.index() == FlowTable.NONE) {
             return;
         }

@@ -35,6 +35,11 @@ final class PingFlow extends Flow {
         protected void due(long nowNs) {
             owner.onIdle(PingFlow.this, nowNs);
         }
+
+        @Override
+        public void onFault(Throwable thrown) {
+            owner.end(PingFlow.this);
+        }
     }
 
     private final class Ready extends ReadyList.Node {
@@ -42,6 +47,11 @@ final class PingFlow extends Flow {
         @Override
         protected long visit(long allowanceBytes, long nowNs) {
             return owner.onVisit(PingFlow.this, allowanceBytes);
+        }
+
+        @Override
+        protected void onFault(Throwable thrown) {
+            owner.end(PingFlow.this);
         }
     }
 }
