@@ -107,7 +107,13 @@ public final class IcmpTranslator implements Handler {
             }
             index = flows.find(key);
         }
-        return send((PingFlow) flows.at(index), queue, nowNs);
+        PingFlow flow = (PingFlow) flows.at(index);
+        try {
+            return send(flow, queue, nowNs);
+        } catch (Throwable t) {
+            end(flow);
+            throw t;
+        }
     }
 
     /** Over the whole message, which may lie in pieces. */
@@ -175,7 +181,8 @@ public final class IcmpTranslator implements Handler {
             return drop;
         }
         int rc = loop.watch(flow.fd, Epoll.IN | Epoll.ET, type, flow.generation(), flow.index());
-        return rc < 0 ? Drop.DESCRIPTORS_EXHAUSTED : Drop.NONE;
+        flow.watched = rc >= 0;
+        return rc < 0 ? Drop.DESCRIPTORS_EXHAUSTED : Drop.NONE; // ENOSPC: fs.epoll.max_user_watches, epoll(7)
     }
 
     private PingFlow take() {
@@ -235,9 +242,16 @@ public final class IcmpTranslator implements Handler {
         }
     }
 
+    /** Ends {@code flow}, unless it has ended. */
     private void end(PingFlow flow) {
-        if (flow.fd != Os.NONE) {
+        if (flow.index() == FlowTable.NONE) {
+            return;
+        }
+        if (flow.watched) {
             loop.unwatch(flow.fd);
+            flow.watched = false;
+        }
+        if (flow.fd != Os.NONE) {
             os.close(flow.fd);
             flow.fd = Os.NONE;
         }

@@ -17,6 +17,8 @@ final class PingFlow extends Flow {
 
     /** The ping socket, or {@link Os#NONE} while the flow lies in the pool. */
     int fd = Os.NONE;
+    /** Whether the loop watches the socket. */
+    boolean watched;
     /** The link's queue that its last request came from: its replies leave there. */
     int queue;
     /** When the guest last sent a request. */
