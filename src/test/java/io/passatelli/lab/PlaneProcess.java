@@ -21,6 +21,7 @@ public final class PlaneProcess implements AutoCloseable {
     private final BufferedReader answers;
     private final Writer questions;
     private final Path log;
+    private volatile boolean isReady;
 
     private PlaneProcess(Process process, Path log) {
         this.process = process;
@@ -34,18 +35,22 @@ public final class PlaneProcess implements AutoCloseable {
         Process process =
                 new ProcessBuilder(command).redirectError(log.toFile()).start();
         PlaneProcess plane = new PlaneProcess(process, log);
-        // whatever goes wrong inside, the end of its output ends the wait
-        process.onExit().orTimeout(START_S, TimeUnit.SECONDS).whenComplete((done, late) -> {
-            if (late != null && !plane.isReady) {
-                Lab.kill(process);
-            }
-        });
+        Thread.ofPlatform().daemon().start(plane::watchStart);
         plane.expect("ready");
         plane.isReady = true;
         return plane;
     }
 
-    private volatile boolean isReady;
+    /** Ends a process that does not get ready: then its output ends, and with it the wait for it. */
+    private void watchStart() {
+        try {
+            if (!process.waitFor(START_S, TimeUnit.SECONDS) && !isReady) {
+                Lab.kill(process);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
 
     private void expect(String line) throws IOException {
         String said = answers.readLine();

@@ -2,11 +2,12 @@ package io.passatelli.lab;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Drop;
-import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
-import io.passatelli.config.Cidr;
-import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.host.GuestNetworks;
+import io.passatelli.host.HostDiscovery;
+import io.passatelli.host.ResolvConf;
 import io.passatelli.link.TapLink;
 import io.passatelli.os.LinuxOs;
 import io.passatelli.plane.DataPlane;
@@ -19,38 +20,42 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 
 /**
- * A plane over a TAP in another namespace, as a program: {@code namespace=PATH} of the guest, {@code tap}, {@code address}, {@code gateway},
- * {@code mtu}, {@code resolvers}, {@code search}, {@code hostname}, {@code outbound}, {@code interface}, {@code icmp}. Says {@code ready}, answers
- * {@code stats} lines, and ends with its input.
+ * A plane over a TAP in another namespace, as a program. Arguments are {@code NAME=VALUE}: {@code namespace}, the path of the guest's; those
+ * that stand for passt's options, {@code address}, {@code gateway}, {@code mtu}, {@code hostname}, {@code fqdn}, {@code outbound}, {@code interface},
+ * {@code icmp=no}; and the file {@code resolv.conf}. The rest it learns from the namespace it runs in. Says {@code ready}, answers {@code stats}
+ * lines, and ends with its input.
  */
 public final class TapPlane {
+    static final String TAP = "tap0";
+
     private TapPlane() {}
 
     public static void main(String[] arguments) throws IOException {
-        Map<String, String> given = new TreeMap<>(Map.of(
-                "tap", "tap0", "address", Lab.POD + "/24", "gateway", Lab.GATEWAY, "mtu", "65520", "icmp", "true"));
+        Map<String, String> given = new TreeMap<>();
         for (String argument : arguments) {
             int equals = argument.indexOf('=');
             given.put(argument.substring(0, equals), argument.substring(equals + 1));
         }
         LinuxOs os = new LinuxOs();
-        String tap = word(given, "tap");
-        int fd = os.within(word(given, "namespace"), () -> os.openTap(tap));
+        int fd = os.within(given.getOrDefault("namespace", ""), () -> os.openTap(TAP));
         if (fd < 0) {
-            throw new IOException("cannot open the TAP '" + tap + "': errno " + -fd);
+            throw new IOException("cannot open the TAP '" + TAP + "': errno " + -fd);
         }
         Log log = new Log(Log.Level.DEBUG, (level, line) -> System.err.println(level + " " + line));
         Surroundings around = new Surroundings(os, Clock.system(), log, new SecureRandom()::nextLong);
         try (DataPlane plane = new DataPlane(
-                config(given), around, (its, counters, lines) -> new TapLink(its, fd, counters), PlaneEvents.NOBODY)) {
+                config(os, given),
+                around,
+                (its, counters, lines) -> new TapLink(its, fd, counters),
+                PlaneEvents.NOBODY)) {
             Thread.ofPlatform().daemon().start(() -> converse(plane.handle()));
             plane.run();
         }
@@ -86,39 +91,32 @@ public final class TapPlane {
         return line.toString();
     }
 
-    private static PlaneConfig config(Map<String, String> given) {
-        String[] address = word(given, "address").split("/", 2);
-        Ip gateway = Ip.parse(word(given, "gateway"));
-        GuestNetwork guest = new GuestNetwork(
-                new Cidr(Ip.parse(address[0]), Integer.parseInt(address[1])),
-                false,
-                gateway,
-                Integer.parseInt(word(given, "mtu")),
-                words(given, "resolvers").map(Ip::parse).toList(),
-                words(given, "search").toList(),
-                given.get("hostname"),
-                given.get("fqdn"),
-                GuestNetwork.DEFAULT_MAC);
-        String outbound = given.get("outbound");
-        return new PlaneConfig(
-                guest,
-                gateway,
-                outbound == null ? null : Ip.parse(outbound),
-                given.get("interface"),
-                true,
-                Boolean.parseBoolean(word(given, "icmp")));
-    }
-
-    private static String word(Map<String, String> given, String name) {
-        String value = given.get(name);
-        if (value == null) {
-            throw new IllegalArgumentException("no " + name + " given");
+    /** What the passt role does at its start, with the namespace's network and the given resolv.conf. */
+    private static PlaneConfig config(LinuxOs os, Map<String, String> given) throws IOException {
+        GuestOptions.Builder options = GuestOptions.builder()
+                .addresses(words(given, "address"))
+                .gateways(words(given, "gateway"))
+                .hostname(given.get("hostname"))
+                .fqdn(given.get("fqdn"))
+                .dhcpDns(true)
+                .dhcpSearch(true)
+                .outbound(words(given, "outbound"))
+                .outboundInterface(given.get("interface"))
+                .icmp(!"no".equals(given.get("icmp")));
+        String mtu = given.get("mtu");
+        if (mtu != null) {
+            options.mtu(mtu);
         }
-        return value;
+        String resolvConf = given.get("resolv.conf");
+        return GuestNetworks.plan(
+                        options.build(),
+                        HostDiscovery.discover(os),
+                        resolvConf == null ? ResolvConf.EMPTY : ResolvConf.read(Path.of(resolvConf)))
+                .plane();
     }
 
-    private static Stream<String> words(Map<String, String> given, String name) {
+    private static List<String> words(Map<String, String> given, String name) {
         String value = given.get(name);
-        return value == null ? Stream.empty() : List.of(value.split(",", -1)).stream();
+        return value == null ? List.of() : List.of(value.split(",", -1));
     }
 }

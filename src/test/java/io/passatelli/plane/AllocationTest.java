@@ -27,13 +27,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 class AllocationTest {
     private static final int WARM_UP = 100_000;
     private static final int FRAMES = 100_000;
+    /** What allocates for each frame does so in every round; code that is compiled anew may allocate a little, once. */
+    private static final int ROUNDS = 3;
+
     private static final int AHEAD = 32;
     private static final String GUEST = "10.77.0.2";
     private static final String GATEWAY = "10.77.0.1";
 
     @Test
     void echoesThroughASimulatedSocketAllocateNothing() {
-        assertThat(allocatedBy(new EchoOs())).isZero();
+        assertThat(allocatedBy(new EchoOs(1))).isZero();
     }
 
     @Tag("netns")
@@ -57,7 +60,7 @@ class AllocationTest {
         }
     }
 
-    /** Bytes that this thread allocated while its plane moved {@link #FRAMES} echoes, the loop's turns included. */
+    /** Bytes that this thread allocated while its plane moved {@link #FRAMES} echoes, the loop's turns included: the least of the rounds. */
     private static long allocatedBy(Os os) {
         byte[] payload = new byte[56];
         Arrays.fill(payload, (byte) 'x');
@@ -82,18 +85,19 @@ class AllocationTest {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (DataPlane plane = new DataPlane(config, around, (its, counters, log) -> guest, PlaneEvents.NOBODY)) {
             turn(plane, guest, WARM_UP);
-            long before = threads.getCurrentThreadAllocatedBytes();
-            long nothing = threads.getCurrentThreadAllocatedBytes() - before; // what the question itself costs
-            before = threads.getCurrentThreadAllocatedBytes();
-            turn(plane, guest, FRAMES);
-            long allocated = threads.getCurrentThreadAllocatedBytes() - before - nothing;
+            long least = Long.MAX_VALUE;
+            for (int round = 0; round < ROUNDS && least > 0; round++) {
+                long before = threads.getCurrentThreadAllocatedBytes();
+                turn(plane, guest, FRAMES);
+                least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+            }
             PlaneStats stats = plane.snapshot();
-            assertThat(guest.answered()).isEqualTo(WARM_UP + FRAMES);
-            assertThat(stats.drops().get(Drop.NONE)).isEqualTo(WARM_UP + FRAMES);
+            assertThat(guest.answered()).isGreaterThanOrEqualTo(WARM_UP + FRAMES);
+            assertThat(stats.drops().get(Drop.NONE)).isEqualTo(guest.answered());
             assertThat(stats.invariantViolations()).isZero();
             assertThat(Arrays.copyOfRange(guest.lastAnswer(), 26, 34))
                     .isEqualTo(Arrays.copyOfRange(Packets.ip4(1, GATEWAY, GUEST, new byte[0]), 12, 20));
-            return allocated;
+            return least;
         }
     }
 

@@ -14,31 +14,50 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * As little of a kernel as one ping socket needs whose peer answers at once, and nothing allocated in it: replies wait in a ring. The one
- * socket is {@link #PING}; epoll, eventfd and everything else only exist.
+ * As little of a kernel as ping sockets need whose peers answer at once, and nothing allocated in it: replies wait in one ring, in order, and
+ * epoll tells of the oldest. Everything else only exists.
  */
 final class EchoOs implements Os {
-    private static final int PING = 100;
+    private static final int FIRST_PING = 100;
     private static final int RING = 256;
-    private static final int SLOT = 2_048;
+    private static final int SLOT = 65_536;
 
     private final MemorySegment ring = Arena.global().allocate((long) RING * SLOT, 64);
     private final int[] lengths = new int[RING];
+    private final int[] owners = new int[RING];
+    private final long[] refs;
+    private final boolean[] open;
+    private int lowest;
     private int head;
     private int tail;
-    private int next = 3;
-    private long pingRef;
-    private boolean edge;
+
+    /** With room for so many ping sockets at a time. */
+    EchoOs(int sockets) {
+        refs = new long[sockets];
+        open = new boolean[sockets];
+    }
+
+    int openSockets() {
+        int count = 0;
+        for (boolean one : open) {
+            count += one ? 1 : 0;
+        }
+        return count;
+    }
+
+    private static boolean isPing(int fd) {
+        return fd >= FIRST_PING;
+    }
 
     @Override
     public int epollCreate() {
-        return next++;
+        return 3;
     }
 
     @Override
     public int epollCtl(int epoll, int op, int fd, int events, long ref) {
-        if (fd == PING && op == Epoll.ADD) {
-            pingRef = ref;
+        if (isPing(fd) && op == Epoll.ADD) {
+            refs[fd - FIRST_PING] = ref;
         }
         return 0;
     }
@@ -46,22 +65,34 @@ final class EchoOs implements Os {
     @HotPath
     @Override
     public int epollWait(int epoll, EpollEvents out, long timeoutNs) {
-        if (!edge) {
+        while (head != tail && !open[owners[head & RING - 1]]) {
+            head++; // its socket was closed
+        }
+        if (head == tail) {
             return 0;
         }
-        edge = false;
-        out.set(0, Epoll.IN, pingRef);
+        out.set(0, Epoll.IN, refs[owners[head & RING - 1]]);
         return 1;
     }
 
     @Override
     public int eventfd() {
-        return next++;
+        return 4;
     }
 
     @Override
     public int socket(int family, int type, int protocol) {
-        return protocol == Socket.IPPROTO_ICMP ? PING : -Errno.EPROTONOSUPPORT;
+        if (protocol != Socket.IPPROTO_ICMP) {
+            return -Errno.EPROTONOSUPPORT;
+        }
+        while (lowest < open.length && open[lowest]) {
+            lowest++;
+        }
+        if (lowest == open.length) {
+            return -Errno.EMFILE;
+        }
+        open[lowest] = true;
+        return FIRST_PING + lowest;
     }
 
     @Override
@@ -91,6 +122,10 @@ final class EchoOs implements Os {
 
     @Override
     public int close(int fd) {
+        if (isPing(fd)) {
+            open[fd - FIRST_PING] = false;
+            lowest = Math.min(lowest, fd - FIRST_PING);
+        }
         return 0;
     }
 
@@ -122,7 +157,7 @@ final class EchoOs implements Os {
     @HotPath
     @Override
     public long recvmsg(int fd, IoVec into, int flags) {
-        if (head == tail) {
+        if (head == tail || owners[head & RING - 1] != fd - FIRST_PING) {
             return -Errno.EAGAIN;
         }
         int slot = head++ & RING - 1;
@@ -145,7 +180,7 @@ final class EchoOs implements Os {
         ring.set(ValueLayout.JAVA_BYTE, (long) slot * SLOT, (byte)
                 0); // echo reply; its checksum is nobody's matter here
         lengths[slot] = (int) from.total();
-        edge = true;
+        owners[slot] = fd - FIRST_PING;
         return from.total();
     }
 

@@ -20,10 +20,10 @@ final class DhcpAnswers {
     /** We never make a datagram longer than an ordinary Ethernet frame carries. */
     private static final int DATAGRAM_MAX = 1_500;
 
-    /** Option 53 is absent: plain BOOTP. */
-    private static final int BOOTP = 0;
+    /** Option 53 is absent: plain BOOTP. No type is so large. */
+    private static final int BOOTP = 0x100;
     /** Option 53 is not one byte. */
-    private static final int UNREADABLE = -1;
+    private static final int UNREADABLE = 0x101;
 
     private final int address;
     private final int mtu;

@@ -107,7 +107,13 @@ public final class IcmpTranslator implements Handler {
             }
             index = flows.find(key);
         }
-        return send((PingFlow) flows.at(index), queue, nowNs);
+        PingFlow flow = (PingFlow) flows.at(index);
+        try {
+            return send(flow, queue, nowNs);
+        } catch (Throwable t) {
+            end(flow);
+            throw t;
+        }
     }
 
     /** Over the whole message, which may lie in pieces. */
@@ -175,7 +181,8 @@ public final class IcmpTranslator implements Handler {
             return drop;
         }
         int rc = loop.watch(flow.fd, Epoll.IN | Epoll.ET, type, flow.generation(), flow.index());
-        return rc < 0 ? Drop.DESCRIPTORS_EXHAUSTED : Drop.NONE;
+        flow.watched = rc >= 0;
+        return rc < 0 ? Drop.DESCRIPTORS_EXHAUSTED : Drop.NONE; // ENOSPC: fs.epoll.max_user_watches, epoll(7)
     }
 
     private PingFlow take() {
@@ -208,16 +215,15 @@ public final class IcmpTranslator implements Handler {
         onVisit(flow, Limits.QUANTUM_BYTES);
     }
 
+    @Override
+    public void onFault(int index, Throwable thrown) {
+        end((PingFlow) flows.at(index));
+    }
+
     /** The ready list has come to {@code flow}. */
     @HotPath
     long onVisit(PingFlow flow, long allowanceBytes) {
-        long moved;
-        try {
-            moved = replies.pump(flow, allowanceBytes);
-        } catch (Throwable t) {
-            end(flow);
-            throw t;
-        }
+        long moved = replies.pump(flow, allowanceBytes);
         if (moved >= 0) {
             return moved;
         }
@@ -235,9 +241,16 @@ public final class IcmpTranslator implements Handler {
         }
     }
 
-    private void end(PingFlow flow) {
-        if (flow.fd != Os.NONE) {
+    /** Ends {@code flow}, unless it has ended. */
+    void end(PingFlow flow) {
+        if (flow.index() == FlowTable.NONE) {
+            return;
+        }
+        if (flow.watched) {
             loop.unwatch(flow.fd);
+            flow.watched = false;
+        }
+        if (flow.fd != Os.NONE) {
             os.close(flow.fd);
             flow.fd = Os.NONE;
         }

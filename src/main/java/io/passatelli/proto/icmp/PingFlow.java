@@ -17,6 +17,8 @@ final class PingFlow extends Flow {
 
     /** The ping socket, or {@link Os#NONE} while the flow lies in the pool. */
     int fd = Os.NONE;
+    /** Whether the loop watches the socket. */
+    boolean watched;
     /** The link's queue that its last request came from: its replies leave there. */
     int queue;
     /** When the guest last sent a request. */
@@ -33,6 +35,11 @@ final class PingFlow extends Flow {
         protected void due(long nowNs) {
             owner.onIdle(PingFlow.this, nowNs);
         }
+
+        @Override
+        public void onFault(Throwable thrown) {
+            owner.end(PingFlow.this);
+        }
     }
 
     private final class Ready extends ReadyList.Node {
@@ -40,6 +47,11 @@ final class PingFlow extends Flow {
         @Override
         protected long visit(long allowanceBytes, long nowNs) {
             return owner.onVisit(PingFlow.this, allowanceBytes);
+        }
+
+        @Override
+        protected void onFault(Throwable thrown) {
+            owner.end(PingFlow.this);
         }
     }
 }

@@ -32,23 +32,22 @@ final class PingSockets {
         source = outbound == null ? Ip.UNSPECIFIED4 : outbound;
     }
 
-    /** Gives {@code flow} a socket connected to a host-side address, with the flow's identifier if it is free. {@link Drop#NONE}: done. */
+    /**
+     * Gives {@code flow} a socket connected to a host-side address, with the flow's identifier if it is free. {@link Drop#NONE}: done; else the
+     * flow may have a socket all the same, which goes with it.
+     */
     Drop open(PingFlow flow, long high, long low, long nowNs) {
         int fd = os.socket(Socket.AF_INET, Socket.SOCK_DGRAM, Socket.IPPROTO_ICMP);
         if (fd < 0) {
             return refused(-fd);
         }
+        flow.fd = fd;
         int rc = bind(fd, flow.guestPort(), Ip.isLoopback(high, low));
         if (rc >= 0) {
             address.set(high, low, 0, 0);
             rc = os.connect(fd, address);
         }
-        if (rc < 0) {
-            os.close(fd);
-            return failed(-rc, nowNs);
-        }
-        flow.fd = fd;
-        return Drop.NONE;
+        return rc < 0 ? failed(-rc, nowNs) : Drop.NONE;
     }
 
     /** The chosen source does not hold on the host's loopback: nothing there could answer it. */

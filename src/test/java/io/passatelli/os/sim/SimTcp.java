@@ -404,13 +404,13 @@ final class SimTcp extends SimSocket {
         spaceMade();
     }
 
-    /** {@code sk_stream_write_space}; setsockopt(SO_SNDBUF) asks it too. */
+    /** {@code sk_stream_write_space}. setsockopt(SO_SNDBUF) calls it whether or not somebody saw the buffer full. */
     private void spaceMade() {
-        if (noSpace && kernel.settings.lockstep()) {
-            mayWake(Epoll.OUT);
-        } else if (noSpace && writable()) {
+        if (writable()) {
             noSpace = false;
             wake(Epoll.OUT);
+        } else if (kernel.settings.lockstep()) {
+            mayWake(Epoll.OUT);
         }
     }
 
