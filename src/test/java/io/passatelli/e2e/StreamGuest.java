@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 import static org.assertj.core.api.Assertions.fail;
 
@@ -21,6 +22,7 @@ import static org.assertj.core.api.Assertions.fail;
  */
 final class StreamGuest implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final int AGAIN_MS = 50;
     private static final int FRAME_MIN = 60;
     private static final int FRAME_MAX = 65_535;
 
@@ -116,6 +118,36 @@ final class StreamGuest implements AutoCloseable {
         do {
             frame = receive();
         } while (!Frames.isArpReply(frame) || Frames.resolved(frame) != target);
+    }
+
+    /** The same on a link so full that the answer may be dropped: asks again and again. Takes {@code others}, all frames ahead of the answer. */
+    void resolveAtLast(Consumer<byte[]> others) throws IOException {
+        int target = ++question;
+        long end = System.nanoTime() + LIMIT.toNanos();
+        while (true) {
+            send(Frames.arpRequest(target));
+            while (!received.isEmpty() || canRead()) {
+                read();
+                while (!received.isEmpty()) {
+                    byte[] frame = received.remove();
+                    if (Frames.isArpReply(frame) && Frames.resolved(frame) == target) {
+                        return;
+                    }
+                    others.accept(frame);
+                }
+            }
+            if (ended || System.nanoTime() > end) {
+                fail("there was no answer");
+            }
+        }
+    }
+
+    /** Whether there is something to read, or soon will be. */
+    private boolean canRead() throws IOException {
+        key.interestOps(SelectionKey.OP_READ);
+        boolean can = !ended && selector.select(AGAIN_MS) > 0;
+        selector.selectedKeys().clear();
+        return can;
     }
 
     private void select(int interest, long end) throws IOException {
