@@ -41,4 +41,22 @@ public final class Errno {
     public static final int EINPROGRESS = 115;
 
     private Errno() {}
+
+    /** Start-up callers only: {@code rc} where it is a result; throws {@link SyscallException} where it is {@code -errno}. */
+    public static int check(String call, int rc) {
+        if (rc < 0) {
+            throw new SyscallException(call, -rc);
+        }
+        return rc;
+    }
+
+    /** As strerror(3) says it, such as "Address already in use"; {@code errno} is positive. */
+    public static String text(int errno) {
+        return ErrnoText.sentence(errno);
+    }
+
+    /** Such as "EADDRINUSE"; {@code errno} is positive. */
+    public static String name(int errno) {
+        return ErrnoText.name(errno);
+    }
 }

@@ -9,8 +9,8 @@ import java.util.function.IntSupplier;
  * but what it learnt about the kernel, so any thread may call it; who may use a descriptor when is its owner's matter.
  */
 @HotPath
-public final class LinuxOs implements Os, TunOs, NamespaceOs {
-    /** Before Linux 5.11 there is no epoll_pwait2(2). */
+public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
+    /** No epoll_pwait2(2): before Linux 5.11, or under a seccomp profile that does not know it (older ones answer EPERM, not ENOSYS). */
     private boolean withoutPwait2;
 
     @Override
@@ -29,7 +29,7 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs {
             return Epolls.pwait(epoll, out, timeoutNs);
         }
         int rc = Epolls.pwait2(epoll, out, timeoutNs);
-        if (rc == -Errno.ENOSYS) {
+        if (rc == -Errno.ENOSYS || rc == -Errno.EPERM) {
             withoutPwait2 = true;
             return Epolls.pwait(epoll, out, timeoutNs);
         }
@@ -129,6 +129,16 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs {
     @Override
     public int within(String path, IntSupplier work) {
         return Netns.within(path, work);
+    }
+
+    @Override
+    public int noNewPrivs() {
+        return Processes.noNewPrivs();
+    }
+
+    @Override
+    public long raiseOpenFiles() {
+        return Processes.raiseOpenFiles();
     }
 
     /** Holds nothing. */
