@@ -6,6 +6,7 @@ public final class Errno {
     public static final int ENOENT = 2;
     public static final int EINTR = 4;
     public static final int EIO = 5;
+    public static final int ENXIO = 6;
     public static final int EBADF = 9;
     public static final int EAGAIN = 11;
     public static final int ENOMEM = 12;
@@ -19,13 +20,19 @@ public final class Errno {
     public static final int EMFILE = 24;
     public static final int EPIPE = 32;
     public static final int ENOSYS = 38;
+    public static final int EPROTO = 71;
+    public static final int EBADFD = 77;
     public static final int ENOTSOCK = 88;
+    public static final int EDESTADDRREQ = 89;
     public static final int EMSGSIZE = 90;
+    public static final int ENOPROTOOPT = 92;
     public static final int EPROTONOSUPPORT = 93;
+    public static final int EOPNOTSUPP = 95;
     public static final int EAFNOSUPPORT = 97;
     public static final int EADDRINUSE = 98;
     public static final int EADDRNOTAVAIL = 99;
     public static final int ENETUNREACH = 101;
+    public static final int ECONNABORTED = 103;
     public static final int ECONNRESET = 104;
     public static final int ENOBUFS = 105;
     public static final int EISCONN = 106;
@@ -37,4 +44,22 @@ public final class Errno {
     public static final int EINPROGRESS = 115;
 
     private Errno() {}
+
+    /** Start-up callers only: {@code rc} where it is a result; throws {@link SyscallException} where it is {@code -errno}. */
+    public static int check(String call, int rc) {
+        if (rc < 0) {
+            throw new SyscallException(call, -rc);
+        }
+        return rc;
+    }
+
+    /** As strerror(3) says it, such as "Address already in use"; {@code errno} is positive. */
+    public static String text(int errno) {
+        return ErrnoText.sentence(errno);
+    }
+
+    /** Such as "EADDRINUSE"; {@code errno} is positive. */
+    public static String name(int errno) {
+        return ErrnoText.name(errno);
+    }
 }

@@ -51,6 +51,7 @@ public final class IoVec {
 
     /** Appends {@code length} bytes at {@code offset}; joins them to the range before where they follow it in memory. Throws if out of bounds. */
     public void add(MemorySegment segment, long offset, long length) {
+        assert segment.isNative() : segment;
         Objects.checkFromIndexSize(offset, length, segment.byteSize());
         if (length == 0) {
             return;

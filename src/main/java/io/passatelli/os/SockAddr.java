@@ -101,8 +101,11 @@ public final class SockAddr {
         return length;
     }
 
-    /** The kernel filled {@code bytes}. */
+    /** The kernel filled {@code bytes}. It ends the path of a UNIX address only where there is room (unix(7), BUGS): we always do. */
     void length(int bytes) {
         length = Math.min(bytes, CAPACITY);
+        if (length < CAPACITY) {
+            segment.set(JAVA_BYTE, length, (byte) 0);
+        }
     }
 }

@@ -16,6 +16,7 @@ public final class Socket {
     public static final int NETLINK_ROUTE = 0;
 
     public static final int SOL_SOCKET = 1;
+    public static final int SO_REUSEADDR = 2;
     public static final int SO_ERROR = 4;
     public static final int SO_SNDBUF = 7;
     public static final int SO_RCVBUF = 8;

@@ -1,0 +1,58 @@
+# All there is to do here; "make" lists it. The JDK is found by scripts/jdk.sh, the packages that are
+# missing are installed by scripts/setup.sh.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Further arguments for Maven, e.g. make test-quick MVN_ARGS='-Dtest=DhcpTest'
+MVN_ARGS ?=
+MVN = . scripts/jdk.sh && mvn -B -ntp -Dstyle.color=never $(MVN_ARGS)
+setup = scripts/setup.sh
+
+.PHONY: help build test-quick test demo bench-start bench-jmh fuzz sim format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+build: ## compile and assemble target/passatelli (programs in bin/)
+	@$(setup) build
+	@$(MVN) -q package -DskipTests
+	@if [ -x scripts/assemble.sh ]; then . scripts/jdk.sh && scripts/assemble.sh; fi
+
+test-quick: ## the tests that need neither root nor a network
+	@$(setup) build
+	@$(MVN) test
+
+test: ## set up, build and run all tests: also those in namespaces and with guests (root)
+	@$(setup) test
+	@src/test/guest/build > /dev/null
+	@$(MAKE) --no-print-directory build
+	@$(MVN) test -Dtest.excluded=fuzz
+
+demo: ## a guest in QEMU gets its address from passt and reaches the network (root)
+	@scripts/demo.sh
+
+bench-start: ## how long it takes until passt serves, and how much memory it then has
+	@$(setup) bench
+	@$(MAKE) --no-print-directory build
+	@. scripts/jdk.sh && scripts/bench-start.sh
+
+bench-jmh: ## microbenchmarks
+	@$(setup) build
+	@$(MVN) verify -Pbench -DskipTests
+	@python3 src/bench/python/jmh.py
+
+fuzz: ## coverage-guided fuzzing of all that reads what a guest sends
+	@$(setup) build
+	@$(MVN) test -Pfuzz
+
+sim: ## the simulated network alone
+	@$(setup) build
+	@$(MVN) test -Dtest.included=sim -Dtest.excluded=fuzz
+
+format: ## put the Java sources into shape
+	@$(setup) build
+	@$(MVN) -q spotless:apply
+
+clean: ## remove target/
+	@rm -rf target

@@ -1,0 +1,54 @@
+package io.passatelli.os;
+
+import io.passatelli.base.HotPath;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** open(2), close(2), readv(2), writev(2), ioctl(2). Results are ≥ 0 or {@code -errno}. */
+@Syscalls({"openat", "close", "readv", "writev", "ioctl"})
+final class Files {
+    /** asm-generic/fcntl.h; aarch64 differs only in flags that we do not use. */
+    static final int O_RDONLY = 0;
+
+    static final int O_RDWR = 2;
+    static final int O_NONBLOCK = 0x800;
+    static final int O_CLOEXEC = 0x80000;
+
+    private static final MemorySegment OPEN = LibC.function("open");
+    private static final MemorySegment CLOSE = LibC.function("close");
+    private static final MemorySegment READV = LibC.function("readv");
+    private static final MemorySegment WRITEV = LibC.function("writev");
+    private static final MemorySegment IOCTL = LibC.function("ioctl");
+
+    private Files() {}
+
+    /** An existing file; O_CREAT would need a mode. */
+    static int open(String path, int flags) {
+        try (Arena arena = Arena.ofConfined()) {
+            return LibC.callInt(OPEN, arena.allocateFrom(path).address(), flags | O_CLOEXEC, 0, 0, 0, 0);
+        }
+    }
+
+    /** Linux has released the descriptor even where it answers EINTR, and another thread may own the number by now: never again. */
+    @HotPath
+    static int close(int fd) {
+        int rc = LibC.callIntOnce(CLOSE, fd, 0, 0, 0, 0, 0);
+        return rc == -Errno.EINTR ? 0 : rc;
+    }
+
+    @HotPath
+    static long readv(int fd, IoVec into) {
+        return LibC.callLong(READV, fd, into.address(), into.count(), 0, 0, 0);
+    }
+
+    @HotPath
+    static long writev(int fd, IoVec from) {
+        return LibC.callLong(WRITEV, fd, from.address(), from.count(), 0, 0, 0);
+    }
+
+    /** {@code request} as 32 bits; {@code argument} must stay alive, and be as long as the request says. */
+    static int ioctl(int fd, int request, MemorySegment argument) {
+        return LibC.callInt(IOCTL, fd, request & 0xffffffffL, argument.address(), 0, 0, 0);
+    }
+}

@@ -1,0 +1,48 @@
+package io.passatelli.os;
+
+import io.passatelli.base.HotPath;
+
+import java.lang.foreign.MemorySegment;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+/** recvmsg(2) and sendmsg(2). Results are ≥ 0 or {@code -errno}. */
+@HotPath
+@Syscalls({"recvmsg", "sendmsg"})
+final class Msg {
+    /** {@code struct msghdr}, bits/socket.h. */
+    static final int SIZE = 56;
+
+    static final int MSG_NAME = 0;
+    static final int MSG_NAMELEN = 8;
+    static final int MSG_IOV = 16;
+    static final int MSG_IOVLEN = 24;
+    static final int MSG_CONTROL = 32;
+    static final int MSG_CONTROLLEN = 40;
+    static final int MSG_FLAGS = 48;
+
+    private static final MemorySegment RECVMSG = LibC.function("recvmsg");
+    private static final MemorySegment SENDMSG = LibC.function("sendmsg");
+
+    private Msg() {}
+
+    static long recvmsg(int fd, IoVec into, int flags) {
+        return LibC.callLong(RECVMSG, fd, header(into), flags, 0, 0, 0);
+    }
+
+    static long sendmsg(int fd, IoVec from, int flags) {
+        return LibC.callLong(SENDMSG, fd, header(from), flags, 0, 0, 0);
+    }
+
+    private static long header(IoVec vector) {
+        MemorySegment header = CallState.current().scratch;
+        header.set(JAVA_LONG, MSG_NAME, 0);
+        header.set(JAVA_LONG, MSG_NAMELEN, 0); // and the padding behind it
+        header.set(JAVA_LONG, MSG_IOV, vector.address());
+        header.set(JAVA_LONG, MSG_IOVLEN, vector.count());
+        header.set(JAVA_LONG, MSG_CONTROL, 0);
+        header.set(JAVA_LONG, MSG_CONTROLLEN, 0);
+        header.set(JAVA_LONG, MSG_FLAGS, 0); // and the padding behind it
+        return header.address();
+    }
+}

@@ -1,0 +1,19 @@
+package io.passatelli.os.sim;
+
+/** What {@link SimOs} leaves open. */
+public enum Choice {
+    /** Bytes that one recvmsg(2) or readv(2) gives. */
+    RECEIVE,
+    /** Bytes that one sendmsg(2) or writev(2) takes; 0 is EAGAIN. */
+    SEND,
+    /** How long data, a handshake or a FIN is under way, ns. */
+    LATENCY_NS,
+    /** Whether a FIN under way is there now. */
+    FIN,
+    /** Whether a reset under way is there now. */
+    RESET,
+    /** Whether a handshake under way is over now. */
+    HANDSHAKE,
+    /** The port or echo identifier of a socket bound to 0. */
+    PORT
+}

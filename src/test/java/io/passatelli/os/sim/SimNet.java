@@ -1,0 +1,126 @@
+package io.passatelli.os.sim;
+
+import io.passatelli.base.Ip;
+import org.jspecify.annotations.Nullable;
+
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+
+/** Names that sockets have: paths, addresses, ports, echo identifiers; and the far hosts. */
+final class SimNet {
+    private static final int FIRST_PORT = 32_768; // net.ipv4.ip_local_port_range
+    private static final int LAST_PORT = 60_999;
+
+    record Endpoint(Ip address, int port) {}
+
+    private final SimKernel kernel;
+    private final Map<String, @Nullable SimUnix> paths = new HashMap<>();
+    private final Set<Ip> local = new HashSet<>();
+    private final Map<Ip, FarHost> hosts = new HashMap<>();
+    private final Map<Endpoint, SimTcp> tcpListeners = new HashMap<>();
+    private final Set<Integer> tcpPorts = new HashSet<>();
+    private final Set<Integer> echoIds = new HashSet<>();
+
+    SimNet(SimKernel kernel) {
+        this.kernel = kernel;
+    }
+
+    boolean bindPath(String path, SimUnix socket) {
+        if (paths.containsKey(path)) {
+            return false;
+        }
+        paths.put(path, socket);
+        return true;
+    }
+
+    boolean hasPath(String path) {
+        return paths.containsKey(path);
+    }
+
+    @Nullable
+    SimUnix boundTo(String path) {
+        return paths.get(path);
+    }
+
+    /** The socket is closed; its name stays in the file system until unlink(2). */
+    void forgetPath(String path, SimUnix socket) {
+        if (paths.get(path) == socket) {
+            paths.put(path, null);
+        }
+    }
+
+    boolean unlink(String path) {
+        boolean was = paths.containsKey(path);
+        paths.remove(path);
+        return was;
+    }
+
+    void addLocal(Ip address) {
+        local.add(address);
+    }
+
+    boolean isLocal(Ip address) {
+        return address.isLoopback() || local.contains(address);
+    }
+
+    FarHost host(Ip address) {
+        return hosts.computeIfAbsent(address, a -> new FarHost());
+    }
+
+    @Nullable
+    FarHost knownHost(Ip address) {
+        return hosts.get(address);
+    }
+
+    /** A port that nobody has, or {@code wanted}; -1 if it is taken. */
+    int takePort(int wanted) {
+        return take(tcpPorts, wanted);
+    }
+
+    void freePort(int port) {
+        tcpPorts.remove(port);
+    }
+
+    /** Ping sockets of both families share one set of identifiers (net/ipv4/ping.c has one table). */
+    int takeEchoId(int wanted) {
+        return take(echoIds, wanted);
+    }
+
+    void freeEchoId(int id) {
+        echoIds.remove(id);
+    }
+
+    private int take(Set<Integer> taken, int wanted) {
+        if (wanted != 0) {
+            return taken.add(wanted) ? wanted : -1;
+        }
+        int start = (int) kernel.chooser().count(Choice.PORT, FIRST_PORT, LAST_PORT);
+        for (int i = 0; i <= LAST_PORT - FIRST_PORT; i++) {
+            int port = FIRST_PORT + (start - FIRST_PORT + i) % (LAST_PORT - FIRST_PORT + 1);
+            if (taken.add(port)) {
+                return port;
+            }
+        }
+        return -1;
+    }
+
+    void listen(Endpoint at, SimTcp socket) {
+        tcpListeners.put(at, socket);
+    }
+
+    void unlisten(Endpoint at) {
+        tcpListeners.remove(at);
+    }
+
+    /** Who listens at {@code address}, or at the wildcard of its family if the address is ours. */
+    @Nullable
+    SimTcp listener(Ip address, int port) {
+        SimTcp exact = tcpListeners.get(new Endpoint(address, port));
+        if (exact != null || !isLocal(address)) {
+            return exact;
+        }
+        return tcpListeners.get(new Endpoint(address.isV4() ? Ip.v4(0) : Ip.UNSPECIFIED6, port));
+    }
+}

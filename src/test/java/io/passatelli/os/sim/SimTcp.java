@@ -1,0 +1,730 @@
+package io.passatelli.os.sim;
+
+import io.passatelli.base.Ip;
+import io.passatelli.os.Epoll;
+import io.passatelli.os.Errno;
+import io.passatelli.os.SockAddr;
+import io.passatelli.os.Socket;
+import org.jspecify.annotations.Nullable;
+
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * tcp(7) as a program sees it. Everything toward a socket is under way first: data, FIN, reset, the end of a handshake. It arrives after the
+ * chooser's latency, in order; in lockstep it arrives when the other kernel's answers show it, or when it is settled.
+ *
+ * <p>Sending: {@code sk_stream_memory_free} lets a send buffer overshoot by one sk_buff; EPOLLOUT at two thirds or less
+ * ({@code sk_stream_is_writeable}); its edge only after somebody saw the buffer full, by a short send or by poll (SOCK_NOSPACE), and only then
+ * the buffer grows, up to tcp_wmem[2], unless SO_SNDBUF was set. The receiver's window closes at {@code SimSettings.tcpReceiveBytes}.
+ *
+ * <p>Ending: FIN is EOF and EPOLLRDHUP; close with unread data is a reset (RFC 2525 §2.17); data sent to a closed socket is answered by one.
+ * So is data sent to a socket that is shut down both ways; it resets that socket too.
+ * After a FIN the reset's error is EPIPE, before ECONNRESET, during the handshake ECONNREFUSED ({@code tcp_reset}).
+ */
+final class SimTcp extends SimSocket {
+    private static final int OVERSHOOT = 32 << 10;
+    private static final long PIECE_CHARGE = 2_304; // of a small sk_buff, more than enough
+    private static final long SYN_RETRY_NS = 1_000_000_000L;
+
+    private enum State {
+        NEW,
+        LISTEN,
+        CONNECTING,
+        CONNECTED,
+        CLOSED
+    }
+
+    private final boolean v4;
+    private State state = State.NEW;
+    private SimNet.Endpoint local;
+    private SimNet.@Nullable Endpoint remote;
+    private boolean ownsPort;
+
+    private @Nullable SimTcp peer;
+    private final SimBytes arrived = new SimBytes();
+    private final SimBytes underWay = new SimBytes();
+    private boolean finUnderWay;
+    private boolean finSeen;
+    private int resetUnderWay;
+    private boolean released;
+    private boolean connectToldOnce;
+
+    private final ArrayDeque<SimTcp> handshakes = new ArrayDeque<>();
+    private final ArrayDeque<SimTcp> acceptable = new ArrayDeque<>();
+    private int backlog;
+
+    private int sendBuffer;
+    private boolean sendBufferFixed;
+    private boolean noSpace;
+    private long chargedAtMost; // lockstep: acknowledgements are invisible
+
+    SimTcp(SimKernel kernel, boolean v4) {
+        super(kernel);
+        this.v4 = v4;
+        this.local = new SimNet.Endpoint(v4 ? Ip.v4(0) : Ip.UNSPECIFIED6, 0);
+        this.sendBuffer = kernel.settings.tcpSendBufferBytes();
+    }
+
+    // Names.
+
+    @Override
+    int bind(SockAddr address) {
+        if (local.port() != 0) {
+            return -Errno.EINVAL;
+        }
+        if (address.family() != family()) {
+            return v4 ? -Errno.EAFNOSUPPORT : -Errno.EINVAL;
+        }
+        Ip wanted = new Ip(address.high(), address.low());
+        if (!wanted.isUnspecified() && !kernel.net.isLocal(wanted)) {
+            return -Errno.EADDRNOTAVAIL;
+        }
+        return bind(wanted, address.port()) ? 0 : -Errno.EADDRINUSE;
+    }
+
+    /** For far hosts too. */
+    boolean bind(Ip address, int port) {
+        int taken = kernel.net.takePort(port);
+        if (taken < 0) {
+            return false;
+        }
+        local = new SimNet.Endpoint(address, taken);
+        ownsPort = true;
+        return true;
+    }
+
+    @Override
+    void localAddress(SockAddr out) {
+        out.set(local.address().high(), local.address().low(), local.port(), 0);
+    }
+
+    private int family() {
+        return v4 ? Socket.AF_INET : Socket.AF_INET6;
+    }
+
+    // Connections.
+
+    @Override
+    int listen(int most) {
+        if (state != State.NEW && state != State.LISTEN) {
+            return -Errno.EINVAL;
+        }
+        if (local.port() == 0 && !bind(local.address(), 0)) {
+            return -Errno.EADDRINUSE;
+        }
+        state = State.LISTEN;
+        backlog = most;
+        kernel.net.listen(local, this);
+        return 0;
+    }
+
+    @Override
+    int connect(SockAddr to) {
+        if (to.family() != family()) {
+            return v4 ? -Errno.EAFNOSUPPORT : -Errno.EINVAL;
+        }
+        return switch (state) {
+            case NEW -> connect(new Ip(to.high(), to.low()), to.port());
+            case LISTEN -> -Errno.EISCONN;
+            case CONNECTING -> -Errno.EALREADY;
+            case CONNECTED -> {
+                boolean first = !connectToldOnce;
+                connectToldOnce = true;
+                yield first ? 0 : -Errno.EISCONN; // connect(2) tells the success of a non-blocking one once
+            }
+            case CLOSED -> {
+                int errno = takeError();
+                yield errno != 0 ? -errno : -Errno.ECONNABORTED;
+            }
+        };
+    }
+
+    private int connect(Ip to, int port) {
+        FarHost far = kernel.net.knownHost(to);
+        if (far != null && far.routeError() != 0) {
+            return far.routeError();
+        }
+        if (local.port() == 0 && !bind(local.address(), 0)) {
+            return -Errno.EADDRNOTAVAIL;
+        }
+        if (local.address().isUnspecified()) {
+            local = new SimNet.Endpoint(to.isLoopback() ? to : local.address(), local.port());
+        }
+        remote = new SimNet.Endpoint(to, port);
+        state = State.CONNECTING;
+        synTo(to, port);
+        return -Errno.EINPROGRESS;
+    }
+
+    private void synTo(Ip to, int port) {
+        if (state != State.CONNECTING || released) {
+            return;
+        }
+        FarHost far = kernel.net.knownHost(to);
+        SimTcp listener = kernel.net.listener(to, port);
+        if (listener == null) {
+            if (far != null && far.connectError() != 0) {
+                int errno = far.connectError();
+                kernel.clock.in(far.delayNs(), () -> reset(errno));
+            } else if (far == null && kernel.net.isLocal(to)) {
+                reset(Errno.ECONNREFUSED);
+            }
+            return; // else nobody answers
+        }
+        if (listener.handshakes.size() + listener.acceptable.size() > listener.backlog) {
+            kernel.clock.in(SYN_RETRY_NS, () -> synTo(to, port));
+            return;
+        }
+        SimTcp child = new SimTcp(kernel, v4);
+        child.local = new SimNet.Endpoint(to, port);
+        child.remote = local;
+        child.state = State.CONNECTED;
+        child.connectToldOnce = true;
+        child.peer = this;
+        peer = child;
+        listener.handshakes.add(child);
+        listener.mayWake(Epoll.IN);
+        kernel.onTheWay(() -> {
+            established();
+            listener.handshakeDone(child);
+        });
+    }
+
+    /** The SYN,ACK is here. */
+    private void established() {
+        if (state == State.CONNECTING && !released) {
+            state = State.CONNECTED;
+            edges(ANY);
+        }
+    }
+
+    private void handshakeDone(SimTcp child) {
+        if (!released && handshakes.remove(child)) {
+            acceptable.add(child);
+            edges(Epoll.IN);
+        }
+    }
+
+    @Override
+    int mayAccept(int nextFd) {
+        if (state != State.LISTEN) {
+            return -Errno.EINVAL;
+        }
+        if (!acceptable.isEmpty()) {
+            return 0;
+        }
+        if (handshakes.isEmpty()
+                || !kernel.settings.lockstep()
+                || !kernel.chooser().maybe(Choice.HANDSHAKE, nextFd)) {
+            return -Errno.EAGAIN;
+        }
+        return 0;
+    }
+
+    @Override
+    SimSocket accept(SockAddr peerOut) {
+        SimTcp child = acceptable.isEmpty() ? handshakes.remove() : acceptable.remove();
+        SimNet.Endpoint from = Objects.requireNonNull(child.remote);
+        peerOut.set(from.address().high(), from.address().low(), from.port(), 0);
+        SimTcp other = child.peer;
+        if (other != null) {
+            other.established();
+        }
+        return child;
+    }
+
+    // Data.
+
+    @Override
+    long receive(byte[] into, int flags) {
+        if (state == State.LISTEN) {
+            return -Errno.ENOTCONN;
+        }
+        long sure = Math.min(into.length, arrived.total());
+        long perhaps = kernel.settings.lockstep() ? Math.min(into.length, arrived.total() + underWay.total()) : sure;
+        if (perhaps > 0) {
+            long least = kernel.settings.lockstep() ? sure : Math.min(1, sure);
+            long n = kernel.chooser().count(Choice.RECEIVE, least, perhaps);
+            if (n > 0) {
+                return take(into, n, flags);
+            }
+        }
+        return sure > 0 ? 0 : nothingToRead();
+    }
+
+    private long take(byte[] into, long n, int flags) {
+        if (n > arrived.total()) {
+            established();
+            bring(n - arrived.total());
+        }
+        boolean more = n < Math.min(into.length, arrived.total());
+        arrived.peek(into);
+        if ((flags & Socket.MSG_PEEK) != 0) {
+            return n;
+        }
+        arrived.drop(n);
+        if (more) {
+            wake(Epoll.IN); // as if the rest had come a moment later: a short read means "drained" (epoll(7), Q9)
+        }
+        if (!kernel.settings.lockstep() && underWay.total() > 0) {
+            kernel.onTheWay(this::arriveAll); // the window is open again
+        }
+        return n;
+    }
+
+    private long nothingToRead() {
+        if (finUnderWay
+                && kernel.settings.lockstep()
+                && underWay.total() == 0
+                && kernel.chooser().maybe(Choice.FIN, 0)) {
+            finArrives();
+        }
+        if (resetUnderWay != 0
+                && kernel.settings.lockstep()
+                && !finSeen
+                && kernel.chooser().maybe(Choice.RESET, -resetError())) {
+            resetArrives();
+        }
+        if (finSeen) {
+            return 0;
+        }
+        if (hasError()) {
+            underWay.clear();
+            return -takeError();
+        }
+        if (shutRead) {
+            return 0;
+        }
+        return state == State.NEW || state == State.CLOSED ? -Errno.ENOTCONN : -Errno.EAGAIN;
+    }
+
+    @Override
+    long send(byte[] data, int flags) {
+        boolean lockstep = kernel.settings.lockstep();
+        if (lockstep && resetUnderWay != 0 && kernel.chooser().maybe(Choice.RESET, -resetError())) {
+            resetArrives();
+        }
+        if (state == State.CONNECTING && !(lockstep && peer != null)) {
+            return -Errno.EAGAIN;
+        }
+        if (hasError()) {
+            return -takeError();
+        }
+        if (state != State.CONNECTED && state != State.CONNECTING || shutWrite) {
+            return -Errno.EPIPE;
+        }
+        if (data.length == 0) {
+            return 0;
+        }
+        SimTcp other = Objects.requireNonNull(peer);
+        long least = state == State.CONNECTING ? 0 : leastRoom();
+        long most = lockstep ? data.length : Math.min(data.length, mostRoom());
+        long n = kernel.chooser().count(Choice.SEND, Math.min(least, most), most);
+        if (n < data.length) {
+            noSpace = true;
+            mayWake(Epoll.OUT);
+        }
+        if (n == 0) {
+            return -Errno.EAGAIN;
+        }
+        established();
+        chargedAtMost += 2 * n + PIECE_CHARGE;
+        other.sentHere(Arrays.copyOf(data, Math.toIntExact(n)));
+        return n;
+    }
+
+    private long queued() {
+        SimTcp other = peer;
+        return other == null || other.released ? 0 : other.underWay.total();
+    }
+
+    private long mostRoom() {
+        return queued() >= sendBuffer ? 0 : sendBuffer - queued() + OVERSHOOT;
+    }
+
+    private long leastRoom() {
+        return (kernel.settings.lockstep() ? chargedAtMost : queued()) >= sendBuffer ? 0 : 1;
+    }
+
+    private void sentHere(byte[] data) {
+        SimTcp sender = peer;
+        if (released) {
+            if (sender != null) {
+                sender.reset(Errno.EPIPE); // the FIN is there before it
+            }
+            return;
+        }
+        if (shutRead && shutWrite && !finSeen) { // RFC 1122 §4.2.2.13: nobody will read it
+            reset(Errno.ECONNRESET);
+            if (sender != null) {
+                sender.reset(Errno.ECONNRESET);
+            }
+            return;
+        }
+        underWay.add(data);
+        mayWake(Epoll.IN);
+        kernel.onTheWay(this::arriveAll);
+    }
+
+    /** As much as the window lets in, then what follows the data. */
+    private void arriveAll() {
+        if (released) {
+            return;
+        }
+        boolean lockstep = kernel.settings.lockstep();
+        long room = kernel.settings.tcpReceiveBytes() - arrived.total();
+        long n = Math.min(underWay.total(), Math.max(0, room));
+        if (n > 0) {
+            bring(n);
+            edges(Epoll.IN);
+            SimTcp sender = peer;
+            if (sender != null && !lockstep) {
+                sender.acknowledged();
+            }
+        }
+        if (finUnderWay && underWay.total() == 0) {
+            finArrives();
+        }
+    }
+
+    private void bring(long n) {
+        underWay.move(n, arrived);
+    }
+
+    /** {@code tcp_check_space}. */
+    private void acknowledged() {
+        if (!noSpace || state != State.CONNECTED || released) {
+            return;
+        }
+        if (!sendBufferFixed) {
+            sendBuffer = Math.min(2 * sendBuffer, kernel.settings.tcpSendBufferMost());
+        }
+        spaceMade();
+    }
+
+    /** {@code sk_stream_write_space}; setsockopt(SO_SNDBUF) asks it too. */
+    private void spaceMade() {
+        if (noSpace && kernel.settings.lockstep()) {
+            mayWake(Epoll.OUT);
+        } else if (noSpace && writable()) {
+            noSpace = false;
+            wake(Epoll.OUT);
+        }
+    }
+
+    private boolean writable() {
+        long charged = kernel.settings.lockstep() ? chargedAtMost : queued();
+        return 3 * charged <= 2L * sendBuffer;
+    }
+
+    @Override
+    int option(int level, int name) {
+        boolean error = level == Socket.SOL_SOCKET && name == Socket.SO_ERROR;
+        if (error
+                && kernel.settings.lockstep()
+                && resetUnderWay != 0
+                && kernel.chooser().maybe(Choice.RESET, resetError())) {
+            resetArrives();
+        }
+        return super.option(level, name);
+    }
+
+    @Override
+    int sendBuffer() {
+        return sendBuffer;
+    }
+
+    @Override
+    void sendBuffer(int bytes) {
+        sendBuffer = bytes;
+        sendBufferFixed = true;
+        spaceMade();
+    }
+
+    // Ends.
+
+    @Override
+    int shutdown(int how) {
+        int bits = shutdownBits(how);
+        if (bits == 0) {
+            return -Errno.EINVAL;
+        }
+        if (state == State.LISTEN || state == State.CONNECTING) {
+            throw new UnsupportedOperationException("shutdown(2) of a socket that is " + state + " is not modelled");
+        }
+        if (kernel.settings.lockstep() && resetUnderWay != 0 && kernel.chooser().maybe(Choice.RESET, -Errno.ENOTCONN)) {
+            resetArrives();
+        }
+        boolean gone = state == State.NEW || state == State.CLOSED || shutWrite && finSeen && fullyClosed();
+        boolean finNow = (bits & 2) != 0 && !shutWrite;
+        shutRead |= (bits & 1) != 0;
+        shutWrite |= (bits & 2) != 0;
+        wake(ANY);
+        if (gone) {
+            return -Errno.ENOTCONN;
+        }
+        if (finNow) {
+            sendFin();
+        }
+        return 0;
+    }
+
+    /** After both FINs the connection is over, for us as soon as ours is acknowledged (RFC 9293 §3.6). */
+    private boolean fullyClosed() {
+        return !kernel.settings.lockstep() || kernel.chooser().maybe(Choice.FIN, -Errno.ENOTCONN);
+    }
+
+    private void sendFin() {
+        SimTcp other = peer;
+        if (other == null || other.released) {
+            return;
+        }
+        other.finUnderWay = true;
+        other.mayWake(ANY);
+        kernel.onTheWay(other::arriveAll);
+    }
+
+    private void finArrives() {
+        finUnderWay = false;
+        finSeen = true;
+        shutRead = true;
+        edges(ANY);
+    }
+
+    /** A reset is sent to us; tcp_reset says which error it will be. */
+    private void reset(int errno) {
+        if (released || state == State.CLOSED || resetUnderWay != 0) {
+            return;
+        }
+        resetUnderWay = errno;
+        mayWake(ANY);
+        kernel.onTheWay(this::resetArrives);
+    }
+
+    /** {@code tcp_reset}: behind a FIN the error is EPIPE. */
+    private int resetError() {
+        return (finSeen || finUnderWay) && resetUnderWay == Errno.ECONNRESET ? Errno.EPIPE : resetUnderWay;
+    }
+
+    private void resetArrives() {
+        if (resetUnderWay == 0 || released) {
+            return;
+        }
+        if (finUnderWay && (underWay.total() == 0 || kernel.settings.lockstep())) {
+            finArrives();
+        }
+        fail(resetError());
+        resetUnderWay = 0;
+        finUnderWay = false;
+        if (!kernel.settings.lockstep()) {
+            underWay.clear(); // never sent; what has arrived can still be read
+        }
+        state = State.CLOSED;
+        shutRead = true;
+        shutWrite = true;
+        noSpace = false;
+        edges(ANY);
+    }
+
+    @Override
+    void released() {
+        released = true;
+        if (state == State.LISTEN) {
+            kernel.net.unlisten(local);
+            handshakes.forEach(SimTcp::abandon);
+            acceptable.forEach(SimTcp::abandon);
+        }
+        if (ownsPort) {
+            kernel.net.freePort(local.port());
+        }
+        SimTcp other = peer;
+        if (other == null || other.released || state != State.CONNECTED && state != State.CONNECTING) {
+            return;
+        }
+        if (kernel.settings.lockstep() && arrived.total() == 0 && underWay.total() > 0) {
+            throw new IllegalStateException("settle before close: whether data under way was unread cannot be known");
+        }
+        if (arrived.total() > 0) {
+            other.reset(Errno.ECONNRESET);
+        } else if (!shutWrite) {
+            sendFin();
+            if (underWay.total() > 0) {
+                other.reset(Errno.EPIPE);
+            }
+        } else if (underWay.total() > 0) {
+            other.reset(Errno.EPIPE);
+        }
+        underWay.clear();
+    }
+
+    /** Closes a connection that nobody accepted. */
+    private void abandon() {
+        released = true;
+        SimTcp other = peer;
+        if (other != null) {
+            other.reset(Errno.ECONNRESET);
+        }
+    }
+
+    // Events: tcp_poll.
+
+    @Override
+    int certain() {
+        return switch (state) {
+            case LISTEN -> acceptable.isEmpty() ? 0 : Epoll.IN;
+            case CONNECTING -> 0;
+            case NEW, CONNECTED, CLOSED ->
+                (hasError() ? Epoll.ERR : 0)
+                        | (shutRead && shutWrite || state == State.NEW || state == State.CLOSED ? Epoll.HUP : 0)
+                        | (shutRead ? Epoll.IN | Epoll.RDHUP : 0)
+                        | (arrived.total() > 0 ? Epoll.IN : 0)
+                        | (shutWrite || writable() ? Epoll.OUT : 0);
+        };
+    }
+
+    @Override
+    int possible() {
+        int events = certain();
+        if (!kernel.settings.lockstep()) {
+            return events;
+        }
+        if (state == State.LISTEN) {
+            return events | (handshakes.isEmpty() ? 0 : Epoll.IN);
+        }
+        if (state == State.CONNECTING && peer != null || state == State.CONNECTED) {
+            events |= Epoll.OUT;
+        }
+        if (underWay.total() > 0) {
+            events |= Epoll.IN;
+        }
+        if (finUnderWay) {
+            events |= Epoll.IN | Epoll.RDHUP | (shutWrite ? Epoll.HUP : 0);
+        }
+        if (resetUnderWay != 0) {
+            events |= Epoll.IN | Epoll.OUT | Epoll.RDHUP | Epoll.HUP | Epoll.ERR;
+        }
+        return events;
+    }
+
+    @Override
+    boolean restless() {
+        return kernel.settings.lockstep()
+                && (underWay.total() > 0
+                        || finUnderWay
+                        || resetUnderWay != 0
+                        || state == State.CONNECTING
+                        || noSpace
+                        || shutWrite // the acknowledgement of our FIN wakes
+                        || !handshakes.isEmpty());
+    }
+
+    @Override
+    void polled() {
+        noSpace |= state == State.CONNECTED && !shutWrite && !writable();
+    }
+
+    @Override
+    void observed(int events) {
+        if (!kernel.settings.lockstep()) {
+            return;
+        }
+        if (state == State.LISTEN) {
+            while (!handshakes.isEmpty() && acceptable.isEmpty()) {
+                handshakeDone(handshakes.element());
+            }
+            return;
+        }
+        if ((events & Epoll.ERR) != 0 && resetUnderWay != 0) {
+            resetArrives();
+        } else if ((events & Epoll.RDHUP) != 0 && finUnderWay) {
+            bring(underWay.total());
+            finArrives();
+        } else if ((events & Epoll.OUT) != 0) {
+            established();
+            chargedAtMost = Math.min(chargedAtMost, 2L * sendBuffer / 3);
+            noSpace = false;
+        }
+        if ((events & Epoll.IN) != 0 && certain() != 0 && (certain() & Epoll.IN) == 0 && underWay.total() > 0) {
+            bring(1);
+        }
+    }
+
+    // Lockstep: what is under way, and that the other kernel has shown by other means that it is here.
+
+    /** Bytes that are here or under way. */
+    long unread() {
+        return arrived.total() + underWay.total();
+    }
+
+    /** Bytes that are certain to be here soon: the rest may have to wait for the window. */
+    long arriving() {
+        return Math.max(arrived.total(), Math.min(unread(), kernel.settings.tcpReceiveBytes()));
+    }
+
+    /** What the other end's reset will be, or whether it comes, depends on how far data behind a closed window has come. */
+    boolean isBlurred() {
+        SimTcp other = peer;
+        return other != null && (other.released ? underWay.total() > 0 : other.underWay.total() > 0 && unread() > 0);
+    }
+
+    boolean isReset() {
+        return state == State.CLOSED || resetUnderWay != 0;
+    }
+
+    boolean isEnding() {
+        return finUnderWay && arriving() == unread();
+    }
+
+    boolean isConnecting() {
+        return state == State.CONNECTING;
+    }
+
+    boolean isListening() {
+        return state == State.LISTEN;
+    }
+
+    boolean isExpectingConnection() {
+        return state == State.LISTEN && handshakes.size() + acceptable.size() > 0;
+    }
+
+    /** Whether a full buffer is certain to become empty: nobody keeps unread what we sent. */
+    boolean isDraining() {
+        SimTcp other = peer;
+        return noSpace && state == State.CONNECTED && other != null && !other.released && other.unread() == 0;
+    }
+
+    void drained() {
+        chargedAtMost = 0;
+        noSpace = false;
+        settleEdges(Epoll.OUT);
+    }
+
+    void settle() {
+        if (state == State.LISTEN) {
+            if (acceptable.isEmpty() && !handshakes.isEmpty()) {
+                SimTcp child = handshakes.element();
+                Objects.requireNonNull(child.peer).established();
+                handshakeDone(child);
+            }
+            return;
+        }
+        if (resetUnderWay != 0) {
+            resetArrives();
+            return;
+        }
+        if (peer != null) {
+            established();
+        }
+        arriveAll();
+    }
+
+    private void edges(int key) {
+        if (kernel.settings.lockstep()) {
+            settleEdges(key);
+        } else {
+            wake(key);
+        }
+    }
+}
