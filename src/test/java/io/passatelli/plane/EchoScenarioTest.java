@@ -8,6 +8,7 @@ import io.passatelli.os.Errno;
 import io.passatelli.os.sim.Chooser;
 import io.passatelli.os.sim.SimSettings;
 import io.passatelli.wire.Packets;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -21,6 +22,7 @@ import static io.passatelli.plane.PlaneScenario.S;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** Echo through a whole plane, as packet traces in virtual time. */
+@Tag("sim")
 class EchoScenarioTest {
     private static final String FAR = "192.0.2.7";
     private static final int ID = 0x1234;
