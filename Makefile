@@ -40,6 +40,7 @@ bench-start: ## how long it takes until passt serves, and how much memory it the
 bench-jmh: ## microbenchmarks
 	@$(setup) build
 	@$(MVN) verify -Pbench -DskipTests
+	@python3 src/bench/python/jmh.py
 
 fuzz: ## coverage-guided fuzzing of all that reads what a guest sends
 	@$(setup) build

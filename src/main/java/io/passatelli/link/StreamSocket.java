@@ -28,7 +28,7 @@ public final class StreamSocket implements AutoCloseable {
     private final int fd;
     private final @Nullable Object fileKey;
 
-    private StreamSocket(Os os, Path path, int fd) throws IOException {
+    private StreamSocket(Os os, Path path, int fd) {
         this.os = os;
         this.path = path;
         this.fd = fd;
@@ -70,12 +70,8 @@ public final class StreamSocket implements AutoCloseable {
     @Override
     public void close() {
         os.close(fd);
-        try {
-            if (fileKey != null && fileKey.equals(fileKey(path))) {
-                Files.deleteIfExists(path);
-            }
-        } catch (IOException e) {
-            return; // gone already, or not ours to remove: nothing depends on it
+        if (fileKey != null && fileKey.equals(fileKey(path))) {
+            remove(path);
         }
     }
 
@@ -102,9 +98,10 @@ public final class StreamSocket implements AutoCloseable {
 
     /** Removes a socket file whose listener is gone. Whether it did. */
     private static boolean removeStale(Os os, Path path, SockAddr address) {
-        if (!isSocket(path) || answer(os, address) != -Errno.ECONNREFUSED) {
-            return false;
-        }
+        return isSocket(path) && answer(os, address) == -Errno.ECONNREFUSED && remove(path);
+    }
+
+    private static boolean remove(Path path) {
         try {
             Files.delete(path);
             return true;
@@ -144,7 +141,12 @@ public final class StreamSocket implements AutoCloseable {
         }
     }
 
-    private static @Nullable Object fileKey(Path path) throws IOException {
-        return Files.getAttribute(path, "unix:fileKey", LinkOption.NOFOLLOW_LINKS);
+    /** Device and inode; null where there is no such file. */
+    private static @Nullable Object fileKey(Path path) {
+        try {
+            return Files.getAttribute(path, "unix:fileKey", LinkOption.NOFOLLOW_LINKS);
+        } catch (IOException e) {
+            return null;
+        }
     }
 }

@@ -30,6 +30,7 @@ public final class SimLink implements Link {
     private static final int MEMORY_BYTES = 640 << 10;
     private static final int GAP_BYTES = 3;
     private static final byte POISON = (byte) 0xdb;
+    private static final int MOST_IDLE_CALLS = 1_000;
     private static final int MOST_ROUNDS = 100_000;
 
     private final Caps caps;
@@ -212,7 +213,8 @@ public final class SimLink implements Link {
             any = true;
             int before = lane.receives;
             listener().onReadable(queue, nowNs);
-            check(lane.receives > before, "onReadable without receive");
+            lane.idleCalls = lane.receives > before ? 0 : lane.idleCalls + 1;
+            check(lane.idleCalls < MOST_IDLE_CALLS, "onReadable without receive, again and again");
         }
         for (int i = 0; i < lanes.length && loop == null && any; i++) {
             flush(i); // as the owner of a loop does at the end of a turn
@@ -440,6 +442,7 @@ public final class SimLink implements Link {
         private @Nullable TxBatch reserved;
         private int room = Integer.MAX_VALUE;
         private int receives;
+        private int idleCalls;
         private boolean readable;
         private boolean shortage;
         private boolean clogged;
