@@ -196,6 +196,26 @@ class EchoScenarioTest {
     }
 
     @Test
+    void repliesBeyondOneVisitsShareComeInLaterOnes() {
+        int replies = 3 * Limits.QUANTUM_BYTES / 60_000;
+        try (var t = PlaneScenario.setup().mtu(65_520).start()) {
+            t.host(FAR).answersEcho(0);
+            t.link.guestStopsAfter(0, 0);
+            byte[] data = data(60_000);
+            for (int sequence = 1; sequence <= replies; sequence++) {
+                t.guestPings(FAR, ID, sequence, data);
+            }
+            t.guestGetsNothing();
+            t.link.guestReads(0);
+            t.runs(0);
+            for (int sequence = 1; sequence <= replies; sequence++) {
+                t.guestGetsReply(FAR, ID, sequence, data);
+            }
+            t.guestGetsNothing().dropped();
+        }
+    }
+
+    @Test
     void waitingForTheLinkTakesNoTurns() {
         int[] turns = {0};
         try (var t = PlaneScenario.standard()) {
