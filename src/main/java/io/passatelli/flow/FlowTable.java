@@ -4,6 +4,8 @@ import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
 import org.jspecify.annotations.Nullable;
 
+import java.util.Objects;
+
 /**
  * All flows of a plane, of every protocol: found by key through a keyed hash (a guest cannot choose its collisions), or by index. Loop thread
  * only.
@@ -115,7 +117,7 @@ public final class FlowTable {
         shiftBack(i);
         Block block = block(index);
         block.flows[index % BLOCK] = null;
-        block.generations[index % BLOCK] = flow.generation + 1 & GENERATION_MASK;
+        block.generations[index % BLOCK] = after(flow.generation);
         flow.index = NONE;
         taken[index / WORD] &= ~(1L << index % WORD);
         freeWord = Math.min(freeWord, index / WORD);
@@ -137,7 +139,7 @@ public final class FlowTable {
 
     /** The generation of place {@code index}, which need not hold a flow. */
     public int generation(int index) {
-        Block block = blocks[index / BLOCK];
+        Block block = blocks[Objects.checkIndex(index, capacity) / BLOCK];
         return block == null ? 0 : block.generations[index % BLOCK];
     }
 
@@ -164,6 +166,10 @@ public final class FlowTable {
 
     public int capacity() {
         return capacity;
+    }
+
+    static int after(int generation) {
+        return generation + 1 & GENERATION_MASK;
     }
 
     private int takePlace() {

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,11 +24,18 @@ public record ResolvConf(List<Ip> resolvers4, List<Ip> resolvers6, List<String> 
         search = List.copyOf(search);
     }
 
-    /** Reads a file, its first {@link Limits#RESOLV_CONF_BYTES}; the last line of a longer one may be cut, and is left out. */
+    /**
+     * Reads a file, its first {@link Limits#RESOLV_CONF_BYTES}; the last line of a longer one may be cut, and is left out. Where there is no
+     * file nothing is said. Throws {@link IOException} with one sentence where there is one that cannot be read.
+     */
     public static ResolvConf read(Path path) throws IOException {
         byte[] bytes;
         try (InputStream in = Files.newInputStream(path)) {
             bytes = in.readNBytes(Limits.RESOLV_CONF_BYTES);
+        } catch (NoSuchFileException e) {
+            return EMPTY;
+        } catch (IOException e) {
+            throw new IOException("cannot read " + path + ": " + e.getMessage(), e);
         }
         String text = new String(bytes, StandardCharsets.ISO_8859_1);
         boolean cut = bytes.length == Limits.RESOLV_CONF_BYTES;

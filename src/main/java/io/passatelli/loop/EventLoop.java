@@ -60,8 +60,7 @@ public final class EventLoop implements AutoCloseable {
     private final @Nullable Handler[] handlers = new @Nullable Handler[Limits.HANDLERS];
     private final List<TurnEnd> turnEnds = new ArrayList<>(Limits.TURN_ENDS);
     private final ReadyList ready = new ReadyList();
-    private final TimerWheel.Faults timerFaults = this::onTimerFault;
-    private final ReadyList.Faults nodeFaults = this::onNodeFault;
+    private final Guard guard = new Guard();
     private final TimerWheel timers;
     private final Mailbox mailbox;
     private final int epoll;
@@ -191,8 +190,8 @@ public final class EventLoop implements AutoCloseable {
             for (int i = 0; i < count; i++) {
                 deliver(events.ref(i), events.events(i));
             }
-            timers.advance(nowNs, timerFaults);
-            ready.drain(nowNs, nodeFaults);
+            timers.advance(nowNs, guard);
+            ready.drain(nowNs, guard);
             runCommands();
             endTurn();
         } finally {
@@ -283,21 +282,26 @@ public final class EventLoop implements AutoCloseable {
         }
     }
 
-    private void onTimerFault(TimerWheel.Timer timer, Throwable thrown) {
-        fault("timer", timer, thrown);
-        try {
-            timer.onFault(thrown);
-        } catch (Throwable again) {
-            fault("fault handler of timer", timer, again);
+    /** Hears of faults inside the wheel and the list. */
+    private final class Guard implements TimerWheel.Faults, ReadyList.Faults {
+        @Override
+        public void onFault(TimerWheel.Timer timer, Throwable thrown) {
+            fault("timer", timer, thrown);
+            try {
+                timer.onFault(thrown);
+            } catch (Throwable again) {
+                fault("fault handler of timer", timer, again);
+            }
         }
-    }
 
-    private void onNodeFault(ReadyList.Node node, Throwable thrown) {
-        fault("ready node", node, thrown);
-        try {
-            node.onFault(thrown);
-        } catch (Throwable again) {
-            fault("fault handler of ready node", node, again);
+        @Override
+        public void onFault(ReadyList.Node node, Throwable thrown) {
+            fault("ready node", node, thrown);
+            try {
+                node.onFault(thrown);
+            } catch (Throwable again) {
+                fault("fault handler of ready node", node, again);
+            }
         }
     }
 

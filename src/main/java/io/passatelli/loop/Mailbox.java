@@ -123,7 +123,11 @@ public final class Mailbox {
     /** Loop thread: from here on offers write the eventfd. False: a command waits, do not sleep. */
     boolean maySleep() {
         asleep.set(true);
-        return isEmpty();
+        if (isEmpty()) {
+            return true;
+        }
+        awake();
+        return false;
     }
 
     /** Loop thread: offers need not wake it. A producer that misses this writes once too often, and does no harm. */

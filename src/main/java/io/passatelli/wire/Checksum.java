@@ -97,11 +97,11 @@ public final class Checksum {
         return (sum & 0xff) << 8 | sum >>> 8;
     }
 
-    private static int fold(long sum) {
+    static int fold(long sum) {
         assert sum >= 0 : sum;
         long folded = (sum >>> 32) + (sum & LOW32); // < 2^33
         folded = (folded >>> 16) + (folded & 0xffff); // < 2^18
-        folded = (folded >>> 16) + (folded & 0xffff); // ≤ 2^16 + 2
+        folded = (folded >>> 16) + (folded & 0xffff); // ≤ 2^16 + 1
         folded = (folded >>> 16) + (folded & 0xffff);
         return (int) folded;
     }

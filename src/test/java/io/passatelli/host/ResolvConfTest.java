@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class ResolvConfTest {
     private static List<Ip> ips(String... texts) {
@@ -114,5 +115,13 @@ class ResolvConfTest {
         assertThat(ResolvConf.read(file).resolvers4()).isEqualTo(ips("192.0.2.1"));
         Files.writeString(file, head.substring(0, head.length() - 1) + "\n" + line);
         assertThat(ResolvConf.read(file).resolvers4()).isEqualTo(ips("192.0.2.1", "192.0.2.11"));
+    }
+
+    @Test
+    void aMissingFileSaysNothingAndAnUnreadableOneIsAnError(@TempDir Path directory) throws IOException {
+        assertThat(ResolvConf.read(directory.resolve("resolv.conf"))).isEqualTo(ResolvConf.EMPTY);
+        assertThatThrownBy(() -> ResolvConf.read(directory))
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith("cannot read " + directory);
     }
 }

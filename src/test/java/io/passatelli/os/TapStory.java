@@ -66,7 +66,7 @@ abstract class TapStory extends OsStory {
         int tap = openTap();
         assertThat(calls.write(tap, frame(14))).isEqualTo(14);
         assertThat(calls.write(tap, frame(1_514))).isEqualTo(1_514);
-        assertThat(calls.write(tap, frame(13))).isEqualTo(-Errno.EINVAL);
+        assertThat(calls.write(tap, new byte[13])).isEqualTo(-Errno.EINVAL);
         assertThat(calls.await(tap, Epoll.OUT)).isEqualTo(Epoll.OUT);
     }
 

@@ -4,6 +4,7 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.LongRange;
 import net.jqwik.api.constraints.Size;
 
 import java.lang.foreign.MemorySegment;
@@ -74,6 +75,16 @@ class ChecksumTest {
         byte[] bytes = new byte[65_535];
         Arrays.fill(bytes, (byte) 0xff);
         assertThat(sum(bytes)).isEqualTo(naive(bytes));
+    }
+
+    @Property
+    void foldKeepsTheRemainderAndIsZeroForZeroOnly(@ForAll @LongRange(max = Long.MAX_VALUE) long sum) {
+        assertThat(Checksum.fold(sum)).isEqualTo(sum == 0 ? 0 : (int) ((sum - 1) % 0xffff) + 1);
+    }
+
+    @Example
+    void lastCarryOfTheFoldIsNotLost() {
+        assertThat(Checksum.fold(0x1_0000_ffff_ffffL)).isEqualTo(1); // as over 256 KiB of ones
     }
 
     @Property

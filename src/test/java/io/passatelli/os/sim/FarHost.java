@@ -1,7 +1,5 @@
 package io.passatelli.os.sim;
 
-import io.passatelli.base.Ip;
-
 import java.util.ArrayList;
 import java.util.List;
 
@@ -71,10 +69,11 @@ public final class FarHost {
         return delayNs;
     }
 
-    void onEcho(SimPing from, byte[] request, Ip self) {
+    void onEcho(SimPing from, byte[] request) {
         echoes.add(request);
         switch (manner) {
-            case ANSWERS -> from.kernel.clock.in(delayNs, () -> from.onReply(request, self));
+            case ANSWERS ->
+                from.kernel.clock.in(delayNs, () -> from.kernel.net.echoReply(from.isV4(), from.replyTo(request)));
             case FAILS -> from.kernel.clock.in(delayNs, () -> from.onError(errno));
             case SILENT, REFUSES -> {}
         }

@@ -3,8 +3,10 @@ package io.passatelli.os.sim;
 import io.passatelli.base.Ip;
 import org.jspecify.annotations.Nullable;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -21,7 +23,7 @@ final class SimNet {
     private final Map<Ip, FarHost> hosts = new HashMap<>();
     private final Map<Endpoint, SimTcp> tcpListeners = new HashMap<>();
     private final Set<Integer> tcpPorts = new HashSet<>();
-    private final Set<Integer> echoIds = new HashSet<>();
+    private final List<SimPing> pings = new ArrayList<>();
 
     SimNet(SimKernel kernel) {
         this.kernel = kernel;
@@ -83,13 +85,40 @@ final class SimNet {
         tcpPorts.remove(port);
     }
 
-    /** Ping sockets of both families share one set of identifiers (net/ipv4/ping.c has one table). */
-    int takeEchoId(int wanted) {
-        return take(echoIds, wanted);
+    /**
+     * An identifier for {@code socket}: {@code wanted}, or for 0 one that nobody has; -1 if it is taken. Both families share them, and sockets that
+     * all have SO_REUSEADDR, which ping sockets are born with, may share one (net/ipv4/ping.c, ping_get_port).
+     */
+    int takeEchoId(SimPing socket, int wanted) {
+        int id = wanted != 0 ? wanted : take(echoIds(), 0);
+        for (SimPing other : pings) {
+            if (other.id() == id && !(other.mayShare() && socket.mayShare())) {
+                return -1;
+            }
+        }
+        pings.addFirst(socket);
+        return id;
     }
 
-    void freeEchoId(int id) {
-        echoIds.remove(id);
+    private Set<Integer> echoIds() {
+        Set<Integer> ids = new HashSet<>();
+        pings.forEach(ping -> ids.add(ping.id()));
+        return ids;
+    }
+
+    void freeEchoId(SimPing socket) {
+        pings.remove(socket);
+    }
+
+    /** A reply goes to the socket that took its identifier last, whoever sent it: ping_lookup does not look at the peer. */
+    void echoReply(boolean v4, byte[] message) {
+        int id = (message[4] & 0xff) << 8 | message[5] & 0xff;
+        for (SimPing socket : pings) {
+            if (socket.isV4() == v4 && socket.id() == id) {
+                socket.onReply(message);
+                return;
+            }
+        }
     }
 
     private int take(Set<Integer> taken, int wanted) {

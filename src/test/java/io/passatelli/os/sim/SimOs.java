@@ -318,6 +318,11 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
         return kernel.net.host(address);
     }
 
+    /** An echo reply arrives that nobody asked for, or a forged one; the identifier in it says which socket gets it. */
+    public void echoReply(boolean v4, byte[] message) {
+        kernel.net.echoReply(v4, message);
+    }
+
     /** A host elsewhere listens at {@code address} and {@code port}. */
     public FarListener listenFar(Ip address, int port) {
         SimTcp socket = new SimTcp(kernel, address.isV4());

@@ -11,7 +11,9 @@ import java.util.ArrayDeque;
 
 /**
  * icmp(7), "ICMP echo (ping) sockets": SOCK_DGRAM with IPPROTO_ICMP or IPPROTO_ICMPV6. The port is the identifier; the kernel writes it and the
- * checksum into each request, lets only echo requests out, and gives only echo replies of the connected peer to us, without IP header.
+ * checksum into each request, lets only echo requests out, and gives us echo replies
+ * without IP header: those of our identifier, from anybody, connected or not; and if several sockets have the identifier, those of all of
+ * them to the last that took it.
  */
 final class SimPing extends SimSocket {
     private static final int HEADER = 8;
@@ -27,6 +29,7 @@ final class SimPing extends SimSocket {
 
     SimPing(SimKernel kernel, boolean v4) {
         super(kernel);
+        setOption(Socket.SOL_SOCKET, Socket.SO_REUSEADDR, 1);
         this.v4 = v4;
         this.localIp = v4 ? Ip.v4(0) : Ip.UNSPECIFIED6;
     }
@@ -43,7 +46,7 @@ final class SimPing extends SimSocket {
         if (!wanted.isUnspecified() && !kernel.net.isLocal(wanted)) {
             return -Errno.EADDRNOTAVAIL;
         }
-        int taken = kernel.net.takeEchoId(address.port());
+        int taken = kernel.net.takeEchoId(this, address.port());
         if (taken < 0) {
             return -Errno.EADDRINUSE;
         }
@@ -69,7 +72,7 @@ final class SimPing extends SimSocket {
 
     private void autobind() {
         if (id == 0) {
-            id = kernel.net.takeEchoId(0);
+            id = kernel.net.takeEchoId(this, 0);
         }
     }
 
@@ -120,7 +123,7 @@ final class SimPing extends SimSocket {
         if (host.routeError() != 0) {
             return host.routeError();
         }
-        host.onEcho(this, request, to);
+        host.onEcho(this, request);
         return data.length;
     }
 
@@ -141,15 +144,31 @@ final class SimPing extends SimSocket {
         message[3] = (byte) sum;
     }
 
-    void onReply(byte[] request, Ip from) {
-        if (closed || !from.equals(peer) || replies.size() >= QUEUE) {
-            return;
-        }
+    /** The reply to {@code request}, as a host sends it. */
+    byte[] replyTo(byte[] request) {
         byte[] reply = request.clone();
         reply[0] = v4 ? 0 : (byte) 129;
         checksum(reply);
-        replies.add(reply);
-        wake(Epoll.IN);
+        return reply;
+    }
+
+    void onReply(byte[] reply) {
+        if (replies.size() < QUEUE) {
+            replies.add(reply.clone());
+            wake(Epoll.IN);
+        }
+    }
+
+    int id() {
+        return id;
+    }
+
+    boolean isV4() {
+        return v4;
+    }
+
+    boolean mayShare() {
+        return option(Socket.SOL_SOCKET, Socket.SO_REUSEADDR) != 0;
     }
 
     void onError(int errno) {
@@ -194,7 +213,7 @@ final class SimPing extends SimSocket {
     void released() {
         closed = true;
         if (id != 0) {
-            kernel.net.freeEchoId(id);
+            kernel.net.freeEchoId(this);
         }
     }
 

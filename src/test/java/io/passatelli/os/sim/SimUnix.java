@@ -204,8 +204,9 @@ final class SimUnix extends SimSocket {
         long most = other.unread.total() >= sendBuffer
                 ? 0
                 : Math.min(data.length, sendBuffer - other.unread.total() + PIECE);
-        long least =
-                other.unread.highCharge() >= sendBuffer ? 0 : Math.min(most, Math.min(sendBuffer / 2 - 64, 32 << 10));
+        long piece =
+                kernel.settings.lockstep() ? Math.min(sendBuffer / 2 - 64, 32 << 10) : 1; // simulated: cut anywhere
+        long least = other.unread.highCharge() >= sendBuffer ? 0 : Math.min(most, piece);
         long n = kernel.chooser().count(Choice.SEND, least, most);
         if (n == 0) {
             return -Errno.EAGAIN;
