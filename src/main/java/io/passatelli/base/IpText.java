@@ -31,8 +31,8 @@ final class IpText {
         if (gap >= 0 && text.indexOf("::", gap + 1) >= 0) {
             throw bad(text, "'::' may stand once");
         }
-        int[] head = groups(gap < 0 ? text : text.substring(0, gap), text);
-        int[] tail = gap < 0 ? new int[0] : groups(text.substring(gap + 2), text);
+        int[] head = gap < 0 ? groups(text, text, true) : groups(text.substring(0, gap), text, false);
+        int[] tail = gap < 0 ? new int[0] : groups(text.substring(gap + 2), text, true);
         int missing = GROUPS - head.length - tail.length;
         if (gap < 0 ? missing != 0 : missing < 1) {
             throw bad(text, "an IPv6 address has eight groups");
@@ -43,12 +43,13 @@ final class IpText {
         return new Ip(join(all, 0), join(all, 4));
     }
 
-    private static int[] groups(String part, String whole) {
+    /** Only the {@code last} part may end in an IPv4 address. */
+    private static int[] groups(String part, String whole, boolean last) {
         if (part.isEmpty()) {
             return new int[0];
         }
         String[] words = part.split(":", -1);
-        boolean endsInV4 = words[words.length - 1].indexOf('.') >= 0;
+        boolean endsInV4 = last && words[words.length - 1].indexOf('.') >= 0;
         int[] groups = new int[words.length + (endsInV4 ? 1 : 0)];
         for (int i = 0; i < words.length; i++) {
             if (endsInV4 && i == words.length - 1) {

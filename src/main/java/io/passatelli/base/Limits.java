@@ -26,6 +26,36 @@ public final class Limits {
     /** Memory of one stream link, either way, bytes: several of the largest frames in one system call. */
     public static final int STREAM_BUFFER_BYTES = 512 << 10;
 
+    /** Control frames that wait in a stream link, bytes: more of them would only be older acknowledgements. */
+    public static final int STREAM_CONTROL_BYTES = 64 << 10;
+
+    /** A part of a frame up to this is moved to the front of a stream's buffer, which is cache-hot; a longer one only for want of room, bytes. */
+    public static final int STREAM_MOVE_BYTES = 4 << 10;
+
+    /** SO_SNDBUF asked for on a stream's socket, bytes; net.core.wmem_max may give less. A guest that stops reading holds this much of the kernel. */
+    public static final int STREAM_SNDBUF_BYTES = 2 << 20;
+
+    /** Connections waiting at a stream's socket, listen(2): one guest, and some that are sent away. */
+    public static final int STREAM_BACKLOG = 8;
+
+    /** Connections accepted in one turn at a stream's socket. */
+    public static final int STREAM_ACCEPTS_PER_TURN = 8;
+
+    /** Without descriptors left, accept(2) is tried again after this, ms. */
+    public static final int STREAM_ACCEPT_RETRY_MS = 100;
+
+    /** Default paths tried, /tmp/passt_1.socket and on: passt's manual says 64. */
+    public static final int STREAM_DEFAULT_PATHS = 64;
+
+    /** Memory of one tap link, either way, bytes: four to eight of the largest frames, which a cache holds. */
+    public static final int TAP_BUFFER_BYTES = 512 << 10;
+
+    /** A tap that had no memory for a frame is tried again after this, ms: epoll says nothing of it. */
+    public static final int TAP_RETRY_MS = 2;
+
+    /** Captured bytes gathered before they are written to the file. */
+    public static final int PCAP_BUFFER_BYTES = 256 << 10;
+
     /** Flows of all protocols. */
     public static final int FLOWS = 16_384;
 
@@ -38,8 +68,17 @@ public final class Limits {
     /** Bytes that one flow may move in one visit. */
     public static final int QUANTUM_BYTES = 256 << 10;
 
-    /** Commands waiting in a mailbox. */
+    /** What a flow that moved too much in one visit owes at most, quanta: it cannot be locked out for long. */
+    public static final int DEBT_QUANTA = 4;
+
+    /** Commands waiting in a mailbox; a power of two. */
     public static final int MAILBOX_COMMANDS = 256;
+
+    /** Commands that one turn runs: packets come before administration. */
+    public static final int COMMANDS_PER_TURN = 32;
+
+    /** End-of-turn actions of one loop: a link's and a few translators'. */
+    public static final int TURN_ENDS = 32;
 
     /** Kinds of event source at one loop: 8 bits of the reference. */
     public static final int HANDLERS = 256;
@@ -58,6 +97,30 @@ public final class Limits {
 
     /** Search domains told to the guest (resolv.conf's bound). */
     public static final int SEARCH_DOMAINS = 6;
+
+    /** A DHCP message from the guest, bytes: no guest sends more than an Ethernet frame's worth; a few thousand are cheap to copy. */
+    public static final int DHCP_MESSAGE_BYTES = 4_096;
+
+    /** One read of rtnetlink, bytes: the kernel fills at most 32 KiB of it in a dump (netlink(7)). */
+    public static final int NETLINK_READ_BYTES = 64 << 10;
+
+    /** Reads for one dump: half a million routes, then the table is not one that we can look through at start. */
+    public static final int NETLINK_READS = 4_096;
+
+    /** How often a dump that a change interrupted is asked for again. */
+    public static final int NETLINK_ATTEMPTS = 5;
+
+    /** How long rtnetlink may be silent within a dump, milliseconds: it answers from memory. */
+    public static final int NETLINK_WAIT_MS = 1_000;
+
+    /** Interfaces, addresses, and routes kept of the host, each; further ones are not looked at. */
+    public static final int HOST_ENTRIES = 16_384;
+
+    /** The guest's host name: HOST_NAME_MAX of Linux (hostname(7)). */
+    public static final int HOST_NAME_CHARS = 64;
+
+    /** What is read of resolv.conf, bytes. */
+    public static final int RESOLV_CONF_BYTES = 64 << 10;
 
     /** Lines one place may log within a second; then one line says how many were left out. */
     public static final int LOG_LINES_PER_SECOND = 5;

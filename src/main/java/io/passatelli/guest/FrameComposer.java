@@ -1,32 +1,94 @@
 package io.passatelli.guest;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Mac;
+import io.passatelli.wire.Arp;
+import io.passatelli.wire.Checksum;
+import io.passatelli.wire.Ethernet;
+import io.passatelli.wire.Frame;
+import io.passatelli.wire.Ip4;
+import io.passatelli.wire.Udp;
 
 import java.lang.foreign.MemorySegment;
 
-/** Writes the headers of every frame we make. Loop thread only. */
+/** Writes the headers of every frame we make, each octet of them: the memory may hold an older frame. Padding is the link's. Loop thread only. */
 @HotPath
 public final class FrameComposer {
     /** Bytes of an Ethernet and an IPv4 header. */
-    public static final int ETHERNET_IP4 = 34;
+    public static final int ETHERNET_IP4 = Ethernet.LENGTH + Ip4.LENGTH;
 
     /** Bytes of an Ethernet, an IPv4 and a UDP header. */
-    public static final int ETHERNET_IP4_UDP = 42;
+    public static final int ETHERNET_IP4_UDP = ETHERNET_IP4 + Udp.LENGTH;
 
-    public FrameComposer(GuestState guest) {}
+    /** Bytes of an Ethernet header and an ARP packet. */
+    public static final int ETHERNET_ARP = Ethernet.LENGTH + Arp.LENGTH;
+
+    private static final int TTL = 255;
+
+    private final GuestState guest;
+
+    public FrameComposer(GuestState guest) {
+        this.guest = guest;
+    }
 
     /** Ethernet header to the guest. */
     public void ethernet(MemorySegment out, long at, int etherType) {
-        throw new AssertionError("skeleton");
+        ethernet(out, at, etherType, guest.guestMac());
+    }
+
+    private void ethernet(MemorySegment out, long at, int etherType, long dst) {
+        Ethernet.dst(out, at, dst);
+        Ethernet.src(out, at, guest.ourMac());
+        Ethernet.type(out, at, etherType);
+    }
+
+    /** A whole frame that asks whoever has {@code target} for its MAC, RFC 826. */
+    public void arpRequest(MemorySegment out, long at, int target) {
+        ethernet(out, at, Ethernet.ARP, Mac.BROADCAST.bits());
+        long arp = at + Ethernet.LENGTH;
+        Arp.start(out, arp, Arp.REQUEST);
+        Arp.senderMac(out, arp, guest.ourMac());
+        Arp.senderIp(out, arp, guest.our4());
+        Arp.targetMac(out, arp, 0);
+        Arp.targetIp(out, arp, target);
+    }
+
+    /** A whole frame that answers {@code request}, an ARP request: the address it asks for is at our MAC. It goes to the request's sender. */
+    public void arpReply(MemorySegment out, long at, Frame request) {
+        MemorySegment in = request.bytes();
+        long asked = request.l3();
+        ethernet(out, at, Ethernet.ARP, Ethernet.src(in, request.l2()));
+        long arp = at + Ethernet.LENGTH;
+        Arp.start(out, arp, Arp.REPLY);
+        Arp.senderMac(out, arp, guest.ourMac());
+        Arp.senderIp(out, arp, Arp.targetIp(in, asked));
+        Arp.targetMac(out, arp, Arp.senderMac(in, asked));
+        Arp.targetIp(out, arp, Arp.senderIp(in, asked));
     }
 
     /** Ethernet and IPv4 headers for {@code payloadLength} bytes behind them: TTL 255, DF, id 0, checksum done. */
     public void ip4(MemorySegment out, long at, int protocol, int payloadLength, int src, int dst) {
-        throw new AssertionError("skeleton");
+        ethernet(out, at, Ethernet.IP4);
+        long ip = at + Ethernet.LENGTH;
+        Ip4.start(out, ip, Ip4.LENGTH + payloadLength);
+        Ip4.ttl(out, ip, TTL);
+        Ip4.protocol(out, ip, protocol);
+        Ip4.checksum(out, ip, 0);
+        Ip4.src(out, ip, src);
+        Ip4.dst(out, ip, dst);
+        Ip4.checksum(out, ip, Checksum.of(Checksum.sum(out, ip, Ip4.LENGTH)));
     }
 
     /** Ethernet, IPv4 and UDP headers for a payload that is already in place behind them; checksums done. */
     public void udp4(MemorySegment out, long at, int payloadLength, int src, int srcPort, int dst, int dstPort) {
-        throw new AssertionError("skeleton");
+        int length = Udp.LENGTH + payloadLength;
+        ip4(out, at, Ip4.UDP, length, src, dst);
+        long udp = at + ETHERNET_IP4;
+        Udp.srcPort(out, udp, srcPort);
+        Udp.dstPort(out, udp, dstPort);
+        Udp.totalLength(out, udp, length);
+        Udp.noChecksum(out, udp);
+        int sum = Checksum.pseudo4(src, dst, Ip4.UDP, length);
+        Udp.checksum(out, udp, Checksum.of(Checksum.add(sum, 0, out, udp, length)));
     }
 }

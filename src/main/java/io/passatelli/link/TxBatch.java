@@ -1,6 +1,7 @@
 package io.passatelli.link;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Limits;
 import io.passatelli.os.IoVec;
 import io.passatelli.wire.Offload;
 
@@ -13,6 +14,9 @@ import java.util.Arrays;
  */
 @HotPath
 public final class TxBatch {
+    /** Ranges of payload of one frame, on average: a guest's buffers are scattered. */
+    private static final int RANGES = 18;
+
     private final MemorySegment[] headerSegments;
     private final long[] headerOffsets;
     private final int[] headerLengths;
@@ -38,7 +42,7 @@ public final class TxBatch {
         borrowedSegments = new MemorySegment[frames];
         Arrays.fill(borrowedSegments, MemorySegment.NULL);
         borrowedOffsets = new long[frames];
-        payload = new IoVec(Math.max(frames, 64));
+        payload = new IoVec(Math.min(frames * RANGES, Limits.IOVECS));
     }
 
     public int capacity() {
@@ -85,7 +89,7 @@ public final class TxBatch {
         return capacities[i];
     }
 
-    /** One list of ranges over the payload room of all frames in order, ready for recvmsg(2). */
+    /** One list of ranges over the payload room of all frames in order, ready for recvmsg(2). The caller consumes nothing of it. */
     public IoVec payload() {
         return payload;
     }
@@ -122,5 +126,46 @@ public final class TxBatch {
 
     public long borrowedAt(int i) {
         return borrowedOffsets[i];
+    }
+
+    /** Copies {@code length} bytes of frame {@code i}, {@code from} its Ethernet header on, to {@code out} at {@code at}. */
+    public void copy(int i, int from, int length, MemorySegment out, long at) {
+        assert from >= 0 && length >= 0 && from + length <= lengths[i];
+        int header = headerLengths[i];
+        int ofHeader = Math.clamp(header - from, 0, length);
+        MemorySegment.copy(headerSegments[i], headerOffsets[i] + from, out, at, ofHeader);
+        int skip = Math.max(from - header, 0);
+        if (isBorrowed(i)) {
+            MemorySegment.copy(borrowedSegments[i], borrowedOffsets[i] + skip, out, at + ofHeader, length - ofHeader);
+            return;
+        }
+        copyPayload(payloadAt(i) + skip, length - ofHeader, out, at + ofHeader);
+    }
+
+    /** Where the room of frame {@code i} begins in {@link #payload}. */
+    private long payloadAt(int i) {
+        long at = 0;
+        for (int k = 0; k < i; k++) {
+            at += capacities[k];
+        }
+        return at;
+    }
+
+    private void copyPayload(long from, int length, MemorySegment out, long at) {
+        long skip = from;
+        int left = length;
+        long to = at;
+        for (int range = 0; left > 0; range++) {
+            long here = payload.length(range);
+            if (skip >= here) {
+                skip -= here;
+                continue;
+            }
+            int n = (int) Math.min(here - skip, left);
+            MemorySegment.copy(payload.segment(range), payload.offset(range) + skip, out, to, n);
+            left -= n;
+            to += n;
+            skip = 0;
+        }
     }
 }

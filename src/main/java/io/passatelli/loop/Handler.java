@@ -7,4 +7,7 @@ public interface Handler {
 
     /** {@code events} as of epoll_ctl(2) are there for thing {@code index}. */
     void onEvent(int index, int events, long nowNs);
+
+    /** {@link #onEvent} threw for thing {@code index}: reset it, so that it cannot throw for ever. The fault is logged and counted already. */
+    default void onFault(int index, Throwable thrown) {}
 }

@@ -2,6 +2,7 @@ package io.passatelli.wire;
 
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 
 import java.lang.foreign.MemorySegment;
 
@@ -11,6 +12,9 @@ import java.lang.foreign.MemorySegment;
  */
 @HotPath
 public final class Frame {
+    private static final int DHCP_GUEST_PORT = 68;
+    private static final int DHCP_OUR_PORT = 67;
+
     private MemorySegment bytes = MemorySegment.NULL;
     private long l2;
     private int contiguous;
@@ -50,7 +54,70 @@ public final class Frame {
         l3 = l4 = payload = l2;
         l4Length = payloadLength = 0;
         srcHigh = srcLow = dstHigh = dstLow = 0;
-        return Drop.ETHERNET_TYPE_UNKNOWN;
+        Drop drop = Ethernet.check(bytes, l2, contiguous);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        etherType = Ethernet.type(bytes, l2);
+        l3 = l2 + Ethernet.LENGTH;
+        return switch (etherType) {
+            case Ethernet.ARP -> Drop.NONE;
+            case Ethernet.IP4 -> parseIp4();
+            case Ethernet.IP6 -> Drop.IP6_UNSUPPORTED;
+            default -> Drop.ETHERNET_TYPE_UNKNOWN;
+        };
+    }
+
+    private Drop parseIp4() {
+        int head = contiguous - Ethernet.LENGTH;
+        Drop drop = Ip4.check(bytes, l3, head, length - Ethernet.LENGTH);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        int headerLength = Ip4.headerLength(bytes, l3);
+        protocol = Ip4.protocol(bytes, l3);
+        l4 = payload = l3 + headerLength;
+        l4Length = Ip4.totalLength(bytes, l3) - headerLength;
+        srcLow = Ip.low(Ip4.src(bytes, l3));
+        dstLow = Ip.low(Ip4.dst(bytes, l3));
+        if (protocol != Ip4.UDP && Ip.isUnspecified(srcHigh, srcLow)) {
+            return Drop.IP4_BAD_SOURCE;
+        }
+        return parseTransport(Math.min(head - headerLength, l4Length));
+    }
+
+    private Drop parseTransport(int head) {
+        return switch (protocol) {
+            case Ip4.ICMP -> parseIcmp4(head);
+            case Ip4.UDP -> parseUdp(head);
+            case Ip4.TCP -> Drop.TCP_UNSUPPORTED;
+            default -> Drop.IP4_PROTOCOL_UNKNOWN;
+        };
+    }
+
+    private Drop parseIcmp4(int head) {
+        Drop drop = Icmp4.check(head);
+        if (drop == Drop.NONE) {
+            payload = l4 + Icmp4.LENGTH;
+            payloadLength = l4Length - Icmp4.LENGTH;
+        }
+        return drop;
+    }
+
+    private Drop parseUdp(int head) {
+        Drop drop = Udp.check(bytes, l4, head, l4Length);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        l4Length = Udp.totalLength(bytes, l4);
+        payload = l4 + Udp.LENGTH;
+        payloadLength = l4Length - Udp.LENGTH;
+        return Ip.isUnspecified(srcHigh, srcLow) && !isDhcp() ? Drop.IP4_BAD_SOURCE : Drop.NONE;
+    }
+
+    /** Only who asks for an address by DHCP may have none, RFC 2131 §4.1. */
+    private boolean isDhcp() {
+        return Udp.srcPort(bytes, l4) == DHCP_GUEST_PORT && Udp.dstPort(bytes, l4) == DHCP_OUR_PORT;
     }
 
     /** Memory of the contiguous head. */
@@ -96,7 +163,7 @@ public final class Frame {
         return l4;
     }
 
-    /** Bytes from {@link #l4} to the end of the datagram; padding of Ethernet is not counted. Some may lie behind the contiguous head. */
+    /** Bytes from {@link #l4} to the end of the datagram (UDP's own, if UDP says less than IP); padding of Ethernet is not counted. Some may lie behind the contiguous head. */
     public int l4Length() {
         return l4Length;
     }

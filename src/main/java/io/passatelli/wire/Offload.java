@@ -35,6 +35,11 @@ public final class Offload {
         csumOffset = 0;
     }
 
+    /** Whether the transport checksum needs no look: found good already, or never computed because the frame has seen no wire. */
+    public boolean vouchesForChecksum() {
+        return (flags & (NEEDS_CSUM | DATA_VALID)) != 0;
+    }
+
     public void set(Offload other) {
         flags = other.flags;
         gsoType = other.gsoType;

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Lays out target/passatelli (bin/, lib/) from what Maven packaged, and trains the ahead-of-time cache of the passt role.
+# Needs JAVA_HOME (". scripts/jdk.sh"). The training run serves a scripted guest over a socket of its own.
+set -eu
+cd "$(dirname "$0")/.."
+tree=$PWD/target/passatelli
+mkdir -p "$tree/bin" "$tree/lib"
+
+install -m 755 src/main/sh/passatelli "$tree/bin/passatelli"
+ln -sf passatelli "$tree/bin/passt"
+printf '%s\n' "$JAVA_HOME" > "$tree/lib/java-home"
+
+# A cache belongs to jars of one time stamp: with the same jar it stays.
+if cmp -s target/passatelli-*.jar "$tree/lib/passatelli.jar" && [ -s "$tree/lib/passt.aot" ]; then
+    exit 0
+fi
+rm -f "$tree/lib/passt.aot"
+cp -p target/passatelli-*.jar "$tree/lib/passatelli.jar"
+chmod -R a+rX "$tree"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$JAVA_HOME/bin/java" -Xlog:disable scripts/Train.java "$work/train.socket" &
+guest=$!
+if ! PASSATELLI_AOT_OPTION="-XX:AOTCacheOutput=$tree/lib/passt.aot" \
+    timeout 60 "$tree/bin/passt" -f -q --one-off -s "$work/train.socket" > "$work/log" 2>&1; then
+    cat "$work/log" >&2
+    echo "assemble: the training run failed" >&2
+    kill "$guest" 2> /dev/null || true
+    exit 1
+fi
+wait "$guest"
+if [ ! -s "$tree/lib/passt.aot" ]; then
+    cat "$work/log" >&2
+    echo "assemble: the training run left no cache" >&2
+    exit 1
+fi
+chmod a+r "$tree/lib/passt.aot"

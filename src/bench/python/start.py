@@ -1,0 +1,199 @@
+"""
+Start, memory and echo round trips of passt (ours) beside Debian's passt and pasta, in rounds that take turns.
+
+Called by scripts/bench-start.sh as root, with the name of a lab (scripts/lab.sh) that is up; all programs run in its pod.
+"""
+
+import os
+import re
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from table import ROOT, Table, interleave
+
+LAB = sys.argv[1]
+POD = f"{LAB}-pod"
+GUEST = f"{LAB}-vm"
+PEER_ADDRESS = "10.77.0.3"  # the gateway's address would be mapped to the host's loopback
+ROUNDS = 11
+PINGS = 2_000
+TICK = os.sysconf("SC_CLK_TCK")
+OURS = [str(ROOT / "target/passatelli/bin/passt"), "-f", "-q"]
+DEBIAN_PASST = ["/usr/bin/passt", "-f", "-q", "--runas", "0"]
+DEBIAN_PASTA = ["/usr/bin/pasta", "-f", "-q", "--runas", "0", "--config-net"]
+
+
+def cpu_seconds(pid):
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def private_mib(pid):
+    """Private_Dirty of the process, MiB."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"Private_Dirty:\s+(\d+) kB", text).group(1)) / 1024
+
+
+class Served:
+    """One passt in the pod, with a client connected to it."""
+
+    def __init__(self, command):
+        self.dir = tempfile.TemporaryDirectory()
+        path = self.dir.name + "/s"
+        began = time.perf_counter()
+        self.process = subprocess.Popen(["ip", "netns", "exec", POD] + command + ["-s", path], stderr=subprocess.DEVNULL)
+        self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        while True:
+            try:
+                self.link.connect(path)
+                break
+            except OSError:
+                if self.process.poll() is not None or time.perf_counter() - began > 20:
+                    raise SystemExit(f"{command[0]} did not start")
+                time.sleep(0.0005)
+        self.seconds = time.perf_counter() - began
+        self.cpu = cpu_seconds(self.process.pid)
+
+    def close(self):
+        self.link.close()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+        self.dir.cleanup()
+
+
+def start(command):
+    served = Served(command)
+    try:
+        return served.seconds, served.cpu
+    finally:
+        served.close()
+
+
+def memory(command):
+    served = Served(command)
+    try:
+        time.sleep(3)  # what the start set in motion has ended: a figure, not a test
+        return private_mib(served.process.pid)
+    finally:
+        served.close()
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def echo_frame(sequence):
+    payload = bytes(56)
+    icmp = struct.pack("!BBHHH", 8, 0, 0, 77, sequence & 0xFFFF) + payload
+    icmp = icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(icmp), 0, 0, 64, 1, 0, socket.inet_aton("10.77.0.2"), socket.inet_aton(PEER_ADDRESS))
+    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+    frame = bytes.fromhex("9a559a559a55525400123456") + b"\x08\x00" + ip + icmp
+    return struct.pack("!I", len(frame)) + frame
+
+
+def stream_echo(command):
+    """Median round trip in µs, and CPU µs of the process per echo, over the UNIX socket."""
+    served = Served(command)
+    try:
+        served.link.settimeout(5)
+        for warm in range(PINGS):
+            served.link.sendall(echo_frame(warm))
+            wait_for_reply(served.link)
+        times = []
+        cpu = cpu_seconds(served.process.pid)
+        for sequence in range(PINGS):
+            frame = echo_frame(sequence)
+            began = time.perf_counter()
+            served.link.sendall(frame)
+            wait_for_reply(served.link)
+            times.append(time.perf_counter() - began)
+        spent = cpu_seconds(served.process.pid) - cpu
+        return statistics.median(times) * 1e6, spent / PINGS * 1e6
+    finally:
+        served.close()
+
+
+def wait_for_reply(link):
+    """Reads frames until an ICMP echo reply; each small frame arrives whole."""
+    while True:
+        data = link.recv(65536)
+        at = 0
+        while at + 4 <= len(data):
+            length = struct.unpack_from("!I", data, at)[0]
+            frame = data[at + 4 : at + 4 + length]
+            if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 0:
+                return
+            at += 4 + length
+
+
+def tap_echo(launch):
+    """Median round trip in µs of ping(8) in a namespace guest, and CPU µs of the process per echo."""
+    subprocess.run(["ip", "netns", "add", GUEST], check=True)
+    process = launch()
+    try:
+        subprocess.run(["ip", "-n", GUEST, "link", "set", "lo", "up"], check=True)
+        deadline = time.monotonic() + 20
+        ping = ["ip", "netns", "exec", GUEST, "ping", "-n", "-i", "0.001", "-s", "56", PEER_ADDRESS, "-c"]
+        while subprocess.run(ping + ["1", "-W", "1"], capture_output=True).returncode != 0:
+            if time.monotonic() > deadline:
+                raise SystemExit("no echo through the TAP")
+            time.sleep(0.05)
+        subprocess.run(ping + [str(PINGS), "-q"], capture_output=True, check=True)
+        cpu = cpu_seconds(process.pid)
+        out = subprocess.run(ping + [str(PINGS)], capture_output=True, text=True, check=True).stdout
+        spent = cpu_seconds(process.pid) - cpu
+        times = [float(t) for t in re.findall(r"time=([\d.]+) ms", out)]
+        return statistics.median(times) * 1e3, spent / PINGS * 1e6
+    finally:
+        if process.stdin:
+            process.stdin.close()
+        process.terminate()
+        process.wait(10)
+        subprocess.run(["ip", "netns", "delete", GUEST], check=True)
+
+
+def our_tap():
+    """The data plane over a TAP, as a test program: the pasta role is not there yet."""
+    java = Path((ROOT / "target/passatelli/lib/java-home").read_text().strip()) / "bin/java"
+    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC", "-Xmx48m"]
+    command += ["-cp", f"{ROOT}/target/classes:{ROOT}/target/test-classes:{ROOT}/target/passatelli/lib/*", "io.passatelli.lab.TapPlane"]
+    process = subprocess.Popen(["ip", "netns", "exec", POD] + command + [f"/run/netns/{GUEST}", "tap0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stdout.readline()  # "ready"
+    for words in ("link set tap0 up mtu 65520", "address add 10.77.0.2/24 dev tap0", "route add default via 10.77.0.1"):
+        subprocess.run(["ip", "-n", GUEST] + words.split(), check=True)
+    return process
+
+
+def debian_tap():
+    return subprocess.Popen(["ip", "netns", "exec", POD] + DEBIAN_PASTA + ["-I", "tap0", "--netns", f"/run/netns/{GUEST}"], stderr=subprocess.DEVNULL)
+
+
+def main():
+    table = Table("start")
+    ours, peer = interleave(ROUNDS, lambda: start(OURS), lambda: start(DEBIAN_PASST))
+    table.row("start", "s", [s for s, _ in ours], [s for s, _ in peer], "passt")
+    table.row("start-cpu", "s", [c for _, c in ours], [c for _, c in peer], "passt")
+    ours, peer = interleave(3, lambda: memory(OURS), lambda: memory(DEBIAN_PASST))
+    table.row("memory-idle", "MiB", ours, peer, "passt")
+    ours, peer = interleave(5, lambda: stream_echo(OURS), lambda: stream_echo(DEBIAN_PASST))
+    table.row("ping-rr-stream", "us", [t for t, _ in ours], [t for t, _ in peer], "passt")
+    table.row("ping-rr-stream-cpu", "us", [c for _, c in ours], [c for _, c in peer], "passt")
+    ours, peer = interleave(5, lambda: tap_echo(our_tap), lambda: tap_echo(debian_tap))
+    table.row("ping-rr", "us", [t for t, _ in ours], [t for t, _ in peer], "pasta")
+    table.row("ping-rr-cpu", "us", [c for _, c in ours], [c for _, c in peer], "pasta")
+    table.finish()
+
+
+main()

@@ -1,0 +1,62 @@
+"""Rows of a benchmark: medians of interleaved rounds, a table on standard output, a JSON line each in docs/bench/history.jsonl."""
+
+import json
+import statistics
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+HISTORY = ROOT / "docs" / "bench" / "history.jsonl"
+
+
+def commit():
+    """The commit that is measured; a tree with changes says so."""
+    head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "src/main", "pom.xml"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return head + ("+" if changed else "")
+
+
+def interleave(rounds, *measures):
+    """Calls the measures in turn, `rounds` times; returns a list of results for each."""
+    results = [[] for _ in measures]
+    for _ in range(rounds):
+        for measure, into in zip(measures, results):
+            into.append(measure())
+    return results
+
+
+class Table:
+    """Collects the rows of one benchmark."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.rows = []
+
+    def row(self, name, unit, ours, peer=None, peer_name=None):
+        """One row from the rounds' figures; `peer` None: nobody to compare with."""
+        mine = statistics.median(ours)
+        theirs = statistics.median(peer) if peer else None
+        self.rows.append(
+            {
+                "bench": self.bench,
+                "row": name,
+                "unit": unit,
+                "ours": round(mine, 6),
+                "peer": round(theirs, 6) if theirs is not None else None,
+                "peerName": peer_name if theirs is not None else None,
+                "ratio": round(mine / theirs, 3) if theirs else None,
+                "commit": commit(),
+            }
+        )
+
+    def finish(self):
+        """Prints the table and appends it to the history."""
+        print(f"{'row':<24}{'unit':>10}{'ours':>12}{'peer':>12}  {'peer':<10}{'ours/peer':>10}")
+        for r in self.rows:
+            peer = f"{r['peer']:.6g}" if r["peer"] is not None else "-"
+            ratio = f"{r['ratio']:.3f}" if r["ratio"] is not None else "-"
+            print(f"{r['row']:<24}{r['unit']:>10}{r['ours']:>12.6g}{peer:>12}  {r['peerName'] or '-':<10}{ratio:>10}")
+        HISTORY.parent.mkdir(parents=True, exist_ok=True)
+        with HISTORY.open("a") as out:
+            for r in self.rows:
+                out.write(json.dumps(r, separators=(",", ":")) + "\n")

@@ -1,0 +1,39 @@
+package io.passatelli.app;
+
+import java.util.Arrays;
+
+/** Where the process starts: the first argument is the role. Stand-alone roles are plain Java; nothing else is loaded for them. */
+public final class Main {
+    private Main() {}
+
+    public static void main(String[] args) {
+        System.exit(run(args));
+    }
+
+    static int run(String... args) {
+        String role = args.length == 0 ? "" : args[0];
+        String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
+        return switch (role) {
+            case "passt" -> PasstCommand.run(rest);
+            case "-h", "--help" -> usage(ExitCode.OK);
+            case "--version" -> {
+                System.out.println(Version.line());
+                yield ExitCode.OK;
+            }
+            case "" -> usage(ExitCode.FAILURE);
+            default -> {
+                System.err.println("passatelli: '" + role + "' is no role of this program");
+                yield usage(ExitCode.FAILURE);
+            }
+        };
+    }
+
+    private static int usage(int code) {
+        (code == ExitCode.OK ? System.out : System.err).println("""
+                        Usage: passatelli ROLE [OPTIONS]
+                        Roles:
+                          passt   the network of a QEMU guest, on a UNIX socket (-netdev stream)
+                        'passatelli ROLE --help' lists a role's options.""");
+        return code;
+    }
+}

@@ -1,0 +1,110 @@
+package io.passatelli.plane;
+
+import io.passatelli.base.Counters;
+import io.passatelli.base.Drop;
+import io.passatelli.base.Limits;
+import io.passatelli.base.Log;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.flow.AddressMap;
+import io.passatelli.flow.FlowTable;
+import io.passatelli.guest.FrameComposer;
+import io.passatelli.guest.GuestState;
+import io.passatelli.loop.EventLoop;
+import io.passatelli.proto.arp.ArpResponder;
+import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.icmp.IcmpTranslator;
+
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One data plane: the loop, the link to the guest, the flows and who handles them, wired. The thread that calls {@link #run} is its loop
+ * thread; others come in by {@link #handle} only.
+ *
+ * <p>What may go wrong (docs/ARCHITECTURE.md): a guest's mistake is counted and dropped; an errno is handled where it happened; a throwable on
+ * behalf of a frame, an event, a timer or a command is caught, counted and logged; one out of the loop itself leaves {@link #run}.
+ */
+public final class DataPlane implements AutoCloseable {
+    private final EventLoop loop;
+    private final Counters counters = new Counters();
+    private final MeteredLink link;
+    private final FlowTable flows;
+    private final IcmpTranslator icmp;
+    private final FrameRouter router;
+    private final PlaneHandle handle;
+
+    /** Makes and binds everything; nothing happens before {@link #run}. */
+    public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
+        loop = new EventLoop(around.os(), around.clock(), around.log());
+        link = new MeteredLink(links.make(around.os(), counters, around.log()));
+        flows = new FlowTable(
+                Limits.FLOWS, around.seeds().getAsLong(), around.seeds().getAsLong());
+        GuestState guest = new GuestState(config.guest());
+        FrameComposer composer = new FrameComposer(guest);
+        icmp = new IcmpTranslator(
+                config,
+                new AddressMap(config),
+                new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
+        DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
+        sayTooLong(dhcp, around.log());
+        Responders responders = new Responders(new ArpResponder(guest, composer, link), dhcp, icmp);
+        router = new FrameRouter(link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
+        handle = new PlaneHandle(loop, this::snapshot);
+        link.bind(loop, router);
+        loop.onTurnEnd(this::onTurnEnd);
+    }
+
+    private static void sayTooLong(DhcpResponder dhcp, Log log) {
+        List<Integer> codes = dhcp.optionsTooLong();
+        if (!codes.isEmpty()) {
+            log.warn("DHCP options " + codes + " reach only guests that take messages of more than 576 bytes");
+        }
+    }
+
+    public PlaneHandle handle() {
+        return handle;
+    }
+
+    /** Runs until {@link PlaneHandle#stop}. */
+    public void run() {
+        try {
+            loop.run();
+        } finally {
+            handle.ended();
+        }
+    }
+
+    /** For tests with a clock of their own: one turn of the loop, which waits at most {@code mostNs}. */
+    public void turn(long mostNs) {
+        loop.turn(mostNs);
+    }
+
+    private void onTurnEnd(long nowNs) {
+        int queues = link.caps().queues();
+        for (int queue = 0; queue < queues; queue++) {
+            link.flush(queue);
+        }
+    }
+
+    /** The counters now. Loop thread, or none. */
+    PlaneStats snapshot() {
+        Map<Drop, Long> drops = new EnumMap<>(Drop.class);
+        for (Drop reason : Drop.values()) {
+            drops.put(reason, counters.of(reason));
+        }
+        PlaneStats.Traffic traffic = new PlaneStats.Traffic(
+                link.framesFromGuest(), link.bytesFromGuest(), link.framesToGuest(), link.bytesToGuest());
+        long violations = loop.invariantViolations() + router.violations();
+        return new PlaneStats(drops, flows.count(), router.isUp(), traffic, violations, loop.staleEvents());
+    }
+
+    /** Ends every flow and closes every descriptor of the plane. After {@link #run} has returned. */
+    @Override
+    public void close() {
+        handle.ended();
+        icmp.close();
+        link.close();
+        loop.close();
+    }
+}

@@ -1,0 +1,181 @@
+package io.passatelli.plane;
+
+import io.passatelli.base.Counters;
+import io.passatelli.base.Drop;
+import io.passatelli.base.HotPath;
+import io.passatelli.base.Limits;
+import io.passatelli.base.Log;
+import io.passatelli.base.Mac;
+import io.passatelli.base.RateLimit;
+import io.passatelli.guest.GuestState;
+import io.passatelli.link.Caps;
+import io.passatelli.link.Link;
+import io.passatelli.link.RxBatch;
+import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.wire.Ethernet;
+import io.passatelli.wire.Frame;
+import io.passatelli.wire.Ip4;
+import io.passatelli.wire.Udp;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HexFormat;
+
+/**
+ * Takes batches of frames off the link and gives each to the translator or responder of its protocol. Every frame is counted under exactly one
+ * {@link Drop}, {@link Drop#NONE} for those that were handled. A throwable on behalf of one frame ends that frame's way and nothing else.
+ */
+final class FrameRouter implements Link.Listener {
+    private final Link link;
+    private final GuestState guest;
+    private final Counters counters;
+    private final Log log;
+    private final Responders responders;
+    private final PlaneEvents events;
+    private final RxBatch batch = new RxBatch(Limits.RX_BATCH_FRAMES);
+    private final RateLimit macLines = new RateLimit();
+    private final RateLimit bugLines = new RateLimit();
+    private long violations;
+    private boolean up;
+
+    FrameRouter(Link link, GuestState guest, Responders responders, Reports reports) {
+        this.link = link;
+        this.guest = guest;
+        this.responders = responders;
+        counters = reports.counters();
+        log = reports.log();
+        events = reports.events();
+    }
+
+    /** Where the router says what it saw. */
+    record Reports(Counters counters, Log log, PlaneEvents events) {}
+
+    boolean isUp() {
+        return up;
+    }
+
+    /** Throwables caught here. */
+    long violations() {
+        return violations;
+    }
+
+    /** One batch for each call: the link calls again as long as it may have more, so others get their turn between. */
+    @HotPath
+    @Override
+    public void onReadable(int queue, long nowNs) {
+        int count = link.receive(queue, batch);
+        if (count <= 0) {
+            return; // of a link that is gone onDown tells
+        }
+        try {
+            for (int i = 0; i < count; i++) {
+                counters.count(guarded(i, queue, nowNs));
+            }
+        } finally {
+            link.release(queue, batch);
+        }
+    }
+
+    @HotPath
+    private Drop guarded(int i, int queue, long nowNs) {
+        try {
+            return route(i, queue, nowNs);
+        } catch (Throwable t) {
+            return violated(batch.frame(i), t, nowNs);
+        }
+    }
+
+    @HotPath
+    private Drop route(int i, int queue, long nowNs) {
+        Frame frame = batch.frame(i);
+        Drop drop = frame.parse();
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        learn(frame, nowNs);
+        if (frame.etherType() == Ethernet.ARP) {
+            return responders.arp().onFrame(frame, queue, nowNs);
+        }
+        return switch (frame.protocol()) {
+            case Ip4.ICMP -> responders.icmp().onMessage(batch, i, queue, nowNs);
+            case Ip4.UDP ->
+                Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
+                        ? responders.dhcp().onDatagram(batch, i, queue, nowNs)
+                        : Drop.UDP_UNSUPPORTED;
+            default -> Drop.IP4_PROTOCOL_UNKNOWN;
+        };
+    }
+
+    @HotPath
+    private void learn(Frame frame, long nowNs) {
+        long before = guest.guestMac();
+        guest.learn(frame);
+        if (guest.guestMac() != before) {
+            sayMac(before, nowNs);
+        }
+    }
+
+    private void sayMac(long before, long nowNs) {
+        if (!log.at(Log.Level.INFO) || !macLines.allows(nowNs)) {
+            return;
+        }
+        Mac now = new Mac(guest.guestMac());
+        boolean first = before == Mac.BROADCAST.bits();
+        log.info("the guest's MAC is " + now + (first ? "" : ", was " + new Mac(before)) + leftOut(macLines));
+    }
+
+    private Drop violated(Frame frame, Throwable t, long nowNs) {
+        violations++;
+        if (bugLines.allows(nowNs)) {
+            log.error("bug: " + t + at(t) + " on a frame of " + frame.length() + " bytes: " + head(frame)
+                    + leftOut(bugLines));
+        }
+        return Drop.INVARIANT_VIOLATED;
+    }
+
+    private static String at(Throwable t) {
+        StackTraceElement[] trace = t.getStackTrace();
+        return trace.length == 0 ? "" : " at " + trace[0];
+    }
+
+    private static String leftOut(RateLimit limit) {
+        long count = limit.takeSuppressed();
+        return count == 0 ? "" : " (" + count + " such lines left out)";
+    }
+
+    private static String head(Frame frame) {
+        int length = Math.min(frame.contiguous(), Limits.HEADER_BYTES);
+        byte[] bytes = new byte[length];
+        MemorySegment.copy(frame.bytes(), ValueLayout.JAVA_BYTE, frame.l2(), bytes, 0, length);
+        return HexFormat.of().formatHex(bytes);
+    }
+
+    @Override
+    public void onWritable(int queue, long nowNs) {
+        responders.icmp().onLinkWritable();
+    }
+
+    @Override
+    public void onUp(Caps caps, long nowNs) {
+        up = true;
+        responders.icmp().onLinkUp(caps);
+        Drop drop = responders.arp().requestGuest(0);
+        if (drop != Drop.NONE) {
+            counters.count(drop); // NONE is for frames of the guest
+        }
+        events.onGuestUp();
+    }
+
+    /** Echo keeps nothing that depends on the rings. */
+    @Override
+    public void onReset(int queue, long nowNs) {
+        responders.icmp().onLinkWritable();
+    }
+
+    @Override
+    public void onDown(int errno, long nowNs) {
+        up = false;
+        responders.icmp().onLinkDown();
+        events.onGuestDown(errno);
+    }
+}

@@ -1,0 +1,63 @@
+package io.passatelli.plane;
+
+import io.passatelli.loop.EventLoop;
+import org.jspecify.annotations.Nullable;
+
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Supplier;
+
+/** The only thread-safe door to a plane: any thread may use it, before, while and after the plane runs. */
+public final class PlaneHandle {
+    private final EventLoop loop;
+    private final Supplier<PlaneStats> snapshot;
+    /** Asked for, and perhaps not answered yet; bounded by the mailbox, which refuses first. */
+    private final Queue<CompletableFuture<PlaneStats>> asked = new ConcurrentLinkedQueue<>();
+
+    private volatile @Nullable PlaneStats last;
+
+    PlaneHandle(EventLoop loop, Supplier<PlaneStats> snapshot) {
+        this.loop = loop;
+        this.snapshot = snapshot;
+    }
+
+    /** The loop's turn under way is the last. */
+    public void stop() {
+        loop.stop();
+    }
+
+    /**
+     * The counters as the loop's next turn sees them; the last ones once the plane has ended. Fails with {@link IllegalStateException} if too
+     * many wait for an answer already.
+     */
+    public CompletableFuture<PlaneStats> stats() {
+        CompletableFuture<PlaneStats> answer = new CompletableFuture<>();
+        boolean taken = loop.mailbox().offer(() -> answer.complete(snapshot.get()));
+        asked.removeIf(CompletableFuture::isDone);
+        if (taken) {
+            asked.add(answer);
+        }
+        PlaneStats end = last; // looked at behind the offer: the loop may have ended between
+        if (end != null) {
+            answerAll(end);
+            answer.complete(end);
+        } else if (!taken) {
+            answer.completeExceptionally(new IllegalStateException("the plane has too many questions to answer"));
+        }
+        return answer;
+    }
+
+    private void answerAll(PlaneStats end) {
+        for (CompletableFuture<PlaneStats> answer = asked.poll(); answer != null; answer = asked.poll()) {
+            answer.complete(end);
+        }
+    }
+
+    /** Loop thread: nobody will be asked any more. */
+    void ended() {
+        PlaneStats end = snapshot.get();
+        last = end;
+        answerAll(end);
+    }
+}

@@ -1,0 +1,8 @@
+package io.passatelli.plane;
+
+import io.passatelli.proto.arp.ArpResponder;
+import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.icmp.IcmpTranslator;
+
+/** Whom the router gives frames to. */
+record Responders(ArpResponder arp, DhcpResponder dhcp, IcmpTranslator icmp) {}

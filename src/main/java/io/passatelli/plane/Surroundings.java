@@ -1,0 +1,15 @@
+package io.passatelli.plane;
+
+import io.passatelli.base.Clock;
+import io.passatelli.base.Log;
+import io.passatelli.os.Os;
+
+import java.util.function.LongSupplier;
+
+/**
+ * What a plane stands in.
+ *
+ * @param os the kernel; stays its owner's
+ * @param seeds unpredictable numbers, for the keys of hashes
+ */
+public record Surroundings(Os os, Clock clock, Log log, LongSupplier seeds) {}

@@ -1,0 +1,185 @@
+package io.passatelli.proto.icmp;
+
+import io.passatelli.base.Counters;
+import io.passatelli.base.Drop;
+import io.passatelli.base.HotPath;
+import io.passatelli.base.Limits;
+import io.passatelli.guest.FrameComposer;
+import io.passatelli.link.Caps;
+import io.passatelli.link.Link;
+import io.passatelli.link.TxBatch;
+import io.passatelli.loop.ReadyList;
+import io.passatelli.os.Errno;
+import io.passatelli.os.IoVec;
+import io.passatelli.os.Os;
+import io.passatelli.os.Socket;
+import io.passatelli.wire.Checksum;
+import io.passatelli.wire.Icmp4;
+import io.passatelli.wire.Ip4;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Echo replies on their way from ping sockets to the guest. One reply at a time lies in our memory; if the link has no room for it, it stays
+ * there, and the flows that have more wait in a list, their replies in their sockets, until the link can be written again.
+ */
+@HotPath
+final class EchoReplies {
+    /** What a visit is charged for one message at least, bytes: so that tiny ones have their bound too. */
+    private static final int LEAST_CHARGE = 512;
+
+    private final Os os;
+    private final Link link;
+    private final FrameComposer composer;
+    private final Counters counters;
+    private final ReadyList ready;
+    private final int mtu;
+    private final TxBatch batch = new TxBatch(1);
+    private final IoVec room = new IoVec(1);
+    private final PingFlow[] waiting = new PingFlow[Limits.PING_FLOWS];
+    private int waitingCount;
+
+    private final MemorySegment message = Arena.global().allocate(Limits.FRAME_BYTES, 8);
+    /** Bytes of the reply in {@link #message} that the link has not taken yet, or 0. */
+    private int heldLength;
+
+    private int heldQueue;
+    private int heldFrom;
+    private int heldTo;
+
+    private boolean up;
+    private int most;
+
+    /** {@code mtu} of the guest's interface, or 0 if it was not told one. */
+    EchoReplies(IcmpTranslator.Parts parts, int mtu) {
+        os = parts.loop().os();
+        link = parts.link();
+        composer = parts.composer();
+        counters = parts.counters();
+        ready = parts.loop().ready();
+        this.mtu = mtu;
+    }
+
+    /**
+     * Moves replies of {@code flow} to the guest, about {@code allowanceBytes}. Returns the bytes moved; what is left has the flow in the ready
+     * list or among the waiting. {@code -errno} if the socket is of no more use.
+     */
+    long pump(PingFlow flow, long allowanceBytes) {
+        long moved = 0;
+        while (moved < allowanceBytes) {
+            if (heldLength > 0) {
+                await(flow);
+                return moved;
+            }
+            room.clear();
+            room.add(message, 0, Limits.FRAME_BYTES);
+            long n = os.recvmsg(flow.fd, room, Socket.MSG_DONTWAIT);
+            if (n < 0) {
+                return n == -Errno.EAGAIN ? moved : n;
+            }
+            moved += Math.max(n, LEAST_CHARGE);
+            take(flow, (int) n);
+        }
+        ready.add(flow.ready);
+        return moved;
+    }
+
+    private void take(PingFlow flow, int length) {
+        Drop drop = check(length);
+        if (drop != Drop.NONE) {
+            counters.count(drop);
+            return;
+        }
+        int checksum = Icmp4.checksum(message, 0); // as it came by wire, over the socket's identifier
+        Icmp4.checksum(message, 0, Checksum.update16(checksum, Icmp4.id(message, 0), flow.guestPort()));
+        Icmp4.id(message, 0, flow.guestPort());
+        heldLength = length;
+        heldQueue = flow.queue;
+        heldFrom = (int) flow.farLow();
+        heldTo = (int) flow.guestLow();
+        deliver();
+    }
+
+    private Drop check(int length) {
+        if (!up) {
+            return Drop.LINK_DOWN;
+        }
+        if (length < Icmp4.LENGTH || Icmp4.type(message, 0) != Icmp4.ECHO_REPLY || Icmp4.code(message, 0) != 0) {
+            return Drop.ICMP_REPLY_UNEXPECTED;
+        }
+        return length > most ? Drop.ICMP_REPLY_TOO_LONG : Drop.NONE;
+    }
+
+    /** Gives the reply we hold to the link; it stays where it is if there is no room. */
+    private void deliver() {
+        if (link.reserve(heldQueue, batch, 1, FrameComposer.ETHERNET_IP4, heldLength) == 0) {
+            return;
+        }
+        composer.ip4(batch.header(0), batch.headerAt(0), Ip4.ICMP, heldLength, heldFrom, heldTo);
+        batch.borrow(0, message, 0, heldLength);
+        int taken = link.commit(heldQueue, batch, 1);
+        if (taken == 0) {
+            return;
+        }
+        heldLength = 0;
+        if (taken < 0) {
+            counters.count(Drop.LINK_DOWN);
+        }
+    }
+
+    private void await(PingFlow flow) {
+        if (flow.waitingAt == PingFlow.NOT_WAITING) {
+            flow.waitingAt = waitingCount;
+            waiting[waitingCount++] = flow;
+        }
+    }
+
+    /** {@code flow} ends. A reply of it that we hold still goes to the guest. */
+    void forget(PingFlow flow) {
+        if (flow.waitingAt == PingFlow.NOT_WAITING) {
+            return;
+        }
+        PingFlow last = waiting[--waitingCount];
+        waiting[flow.waitingAt] = last;
+        last.waitingAt = flow.waitingAt;
+        flow.waitingAt = PingFlow.NOT_WAITING;
+    }
+
+    /** The link has room again, or needs none. */
+    void onLinkWritable() {
+        if (heldLength > 0) {
+            deliver();
+        }
+        if (heldLength == 0) {
+            wake();
+        }
+    }
+
+    void onLinkUp(Caps caps) {
+        up = true;
+        int frame = caps.maxFrameBytes() - FrameComposer.ETHERNET_IP4;
+        most = mtu == 0 ? frame : Math.min(frame, mtu - Ip4.LENGTH);
+        wake();
+    }
+
+    /** Nobody is there: what we hold is void, and what sockets still get is taken from them and dropped. */
+    void onLinkDown() {
+        up = false;
+        if (heldLength > 0) {
+            heldLength = 0;
+            counters.count(Drop.LINK_DOWN);
+        }
+        wake();
+    }
+
+    private void wake() {
+        for (int i = 0; i < waitingCount; i++) {
+            waiting[i].waitingAt = PingFlow.NOT_WAITING;
+            ready.add(waiting[i].ready);
+        }
+        Arrays.fill(waiting, 0, waitingCount, null);
+        waitingCount = 0;
+    }
+}

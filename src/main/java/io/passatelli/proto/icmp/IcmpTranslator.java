@@ -1,0 +1,293 @@
+package io.passatelli.proto.icmp;
+
+import io.passatelli.base.Counters;
+import io.passatelli.base.Drop;
+import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
+import io.passatelli.base.Limits;
+import io.passatelli.base.Log;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.flow.AddressMap;
+import io.passatelli.flow.FlowKey;
+import io.passatelli.flow.FlowTable;
+import io.passatelli.guest.FrameComposer;
+import io.passatelli.link.Caps;
+import io.passatelli.link.Link;
+import io.passatelli.link.RxBatch;
+import io.passatelli.loop.EventLoop;
+import io.passatelli.loop.Handler;
+import io.passatelli.os.Epoll;
+import io.passatelli.os.Errno;
+import io.passatelli.os.IoVec;
+import io.passatelli.os.Os;
+import io.passatelli.os.Socket;
+import io.passatelli.wire.Checksum;
+import io.passatelli.wire.Frame;
+import io.passatelli.wire.Icmp4;
+import io.passatelli.wire.Ip4;
+import io.passatelli.wire.Offload;
+
+/**
+ * Echo between the guest and ping sockets, RFC 792.
+ *
+ * <p>One flow for each guest address, destination and identifier, with a socket of its own. A request goes from the link's memory into the
+ * socket; the kernel writes its own identifier and the checksum. A reply comes back through {@link EchoReplies}, which puts the guest's
+ * identifier in again. It seems to come from the address that the guest pinged, whatever that stands for on the host side.
+ *
+ * <p>A flow begins with a request and ends when the guest has sent none for {@code Limits.PING_IDLE_S}, or when its socket is of no more use:
+ * then the next request begins another. A table that is full takes no flow: the idlest is not evicted, so a guest that pings everything cannot
+ * break a conversation that goes on. Nothing of a request is kept. TTL and TOS do not travel, ICMP errors are not relayed.
+ */
+public final class IcmpTranslator implements Handler {
+    private static final long IDLE_NS = Limits.PING_IDLE_S * 1_000_000_000L;
+    /** A guest that offloads left the checksum out, or says that it is right; the kernel writes its own in any case. */
+    private static final int VOUCHED = Offload.NEEDS_CSUM | Offload.DATA_VALID;
+
+    private static final int SEND_FLAGS = Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL;
+
+    private final boolean on;
+    private final EventLoop loop;
+    private final Os os;
+    private final FlowTable flows;
+    private final AddressMap addresses;
+    private final Counters counters;
+    private final PingSockets sockets;
+    private final EchoReplies replies;
+    private final int type;
+    private final FlowKey key = new FlowKey();
+    private final IoVec request = new IoVec(RxBatch.PIECES + 1);
+
+    /** Every flow object there is; those not in use are in {@link #pool} too. */
+    private final PingFlow[] made = new PingFlow[Limits.PING_FLOWS];
+
+    private int madeCount;
+    private final PingFlow[] pool = new PingFlow[Limits.PING_FLOWS];
+    private int poolCount;
+
+    /** What the translator works with: the loop it registers at, the plane's table, and the way to the guest. */
+    public record Parts(
+            EventLoop loop, FlowTable flows, Link link, FrameComposer composer, Counters counters, Log log) {}
+
+    public IcmpTranslator(PlaneConfig config, AddressMap addresses, Parts parts) {
+        on = config.icmp();
+        loop = parts.loop();
+        os = loop.os();
+        flows = parts.flows();
+        this.addresses = addresses;
+        counters = parts.counters();
+        sockets = new PingSockets(os, parts.log(), config);
+        replies = new EchoReplies(parts, config.guest().mtu());
+        type = loop.register(this);
+    }
+
+    /** Takes an ICMP message from the guest: frame {@code i} of {@code batch}, parsed well. */
+    @HotPath
+    public Drop onMessage(RxBatch batch, int i, int queue, long nowNs) {
+        if (!on) {
+            return Drop.ICMP_OFF;
+        }
+        Frame f = batch.frame(i);
+        request.clear();
+        if (!batch.gather(i, (int) (f.l4() - f.l2()), f.l4Length(), request)) {
+            throw tooManyPieces();
+        }
+        if ((f.offload().flags & VOUCHED) == 0 && sum() != Checksum.GOOD) {
+            return Drop.ICMP_BAD_CHECKSUM;
+        }
+        if (Icmp4.type(f.bytes(), f.l4()) != Icmp4.ECHO_REQUEST || Icmp4.code(f.bytes(), f.l4()) != 0) {
+            return Drop.ICMP_NOT_ECHO_REQUEST;
+        }
+        int identifier = Icmp4.id(f.bytes(), f.l4());
+        key.set(Ip4.ICMP, f.srcHigh(), f.srcLow(), identifier, f.dstHigh(), f.dstLow(), 0);
+        int index = flows.find(key);
+        if (index == FlowTable.NONE) {
+            Drop drop = begin(f, nowNs);
+            if (drop != Drop.NONE) {
+                return drop;
+            }
+            index = flows.find(key);
+        }
+        PingFlow flow = (PingFlow) flows.at(index);
+        try {
+            return send(flow, queue, nowNs);
+        } catch (Throwable t) {
+            end(flow);
+            throw t;
+        }
+    }
+
+    /** Over the whole message, which may lie in pieces. */
+    @HotPath
+    private int sum() {
+        int sum = 0;
+        int before = 0;
+        for (int range = 0; range < request.count(); range++) {
+            int length = (int) request.length(range);
+            sum = Checksum.add(sum, before, request.segment(range), request.offset(range), length);
+            before += length;
+        }
+        return sum;
+    }
+
+    @HotPath
+    private Drop send(PingFlow flow, int queue, long nowNs) {
+        flow.queue = queue;
+        flow.usedNs = nowNs;
+        long sent = os.sendmsg(flow.fd, request, SEND_FLAGS);
+        if (sent >= 0) {
+            return Drop.NONE;
+        }
+        switch ((int) -sent) {
+            case Errno.EAGAIN, Errno.ENOBUFS, Errno.ENOMEM, Errno.EMSGSIZE -> {}
+            default ->
+                end(flow); // the host's addresses or routes changed, perhaps: the next request finds its way anew
+        }
+        return Drop.ICMP_SEND_FAILED;
+    }
+
+    /** Makes the flow of {@link #key} and its socket. */
+    private Drop begin(Frame f, long nowNs) {
+        if (!mayPing(f.dstHigh(), f.dstLow())) {
+            return Drop.ICMP_BAD_DESTINATION;
+        }
+        if (poolCount == 0 && madeCount == made.length) {
+            return Drop.FLOW_TABLE_FULL;
+        }
+        PingFlow flow = take();
+        int index = flows.insert(key, flow);
+        if (index == FlowTable.NONE) {
+            pool[poolCount++] = flow;
+            return Drop.FLOW_TABLE_FULL;
+        }
+        Drop drop;
+        try {
+            drop = connect(flow, nowNs);
+        } catch (Throwable t) {
+            end(flow);
+            throw t;
+        }
+        if (drop != Drop.NONE) {
+            end(flow);
+            return drop;
+        }
+        loop.timers().schedule(flow.idle, nowNs + IDLE_NS);
+        return Drop.NONE;
+    }
+
+    private Drop connect(PingFlow flow, long nowNs) {
+        addresses.toHost(flow.farHigh(), flow.farLow());
+        Drop drop = sockets.open(flow, addresses.high(), addresses.low(), nowNs);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        int rc = loop.watch(flow.fd, Epoll.IN | Epoll.ET, type, flow.generation(), flow.index());
+        flow.watched = rc >= 0;
+        return rc < 0 ? Drop.DESCRIPTORS_EXHAUSTED : Drop.NONE; // ENOSPC: fs.epoll.max_user_watches, epoll(7)
+    }
+
+    private PingFlow take() {
+        if (poolCount > 0) {
+            return pool[--poolCount];
+        }
+        PingFlow flow = new PingFlow(this);
+        made[madeCount++] = flow;
+        return flow;
+    }
+
+    /** Groups, and addresses of "this network" (RFC 1122 §3.2.1.3), have no ping socket's answer. */
+    private static boolean mayPing(long high, long low) {
+        return !Ip.isMulticast(high, low) && !Ip.isBroadcast(high, low) && (low >>> 24 & 0xff) != 0;
+    }
+
+    @Override
+    public int generation(int index) {
+        return flows.generation(index);
+    }
+
+    @HotPath
+    @Override
+    public void onEvent(int index, int events, long nowNs) {
+        PingFlow flow = (PingFlow) flows.at(index);
+        if ((events & (Epoll.ERR | Epoll.HUP)) != 0) {
+            int ignored = os.option(flow.fd, Socket.SOL_SOCKET, Socket.SO_ERROR); // reading clears it
+            counters.count(Drop.ICMP_SEND_FAILED);
+        }
+        onVisit(flow, Limits.QUANTUM_BYTES);
+    }
+
+    @Override
+    public void onFault(int index, Throwable thrown) {
+        end((PingFlow) flows.at(index));
+    }
+
+    /** The ready list has come to {@code flow}. */
+    @HotPath
+    long onVisit(PingFlow flow, long allowanceBytes) {
+        long moved = replies.pump(flow, allowanceBytes);
+        if (moved >= 0) {
+            return moved;
+        }
+        counters.count(Drop.ICMP_SEND_FAILED);
+        end(flow);
+        return 0;
+    }
+
+    void onIdle(PingFlow flow, long nowNs) {
+        long deadlineNs = flow.usedNs + IDLE_NS;
+        if (deadlineNs - nowNs > 0) {
+            loop.timers().schedule(flow.idle, deadlineNs);
+        } else {
+            end(flow);
+        }
+    }
+
+    /** Ends {@code flow}, unless it has ended. */
+    void end(PingFlow flow) {
+        if (flow.index() == FlowTable.NONE) {
+            return;
+        }
+        if (flow.watched) {
+            loop.unwatch(flow.fd);
+            flow.watched = false;
+        }
+        if (flow.fd != Os.NONE) {
+            os.close(flow.fd);
+            flow.fd = Os.NONE;
+        }
+        if (flow.idle.isScheduled()) {
+            loop.timers().cancel(flow.idle);
+        }
+        if (flow.ready.isListed()) {
+            loop.ready().remove(flow.ready);
+        }
+        replies.forget(flow);
+        flows.remove(flow.index());
+        pool[poolCount++] = flow;
+    }
+
+    /** The link has room again. */
+    public void onLinkWritable() {
+        replies.onLinkWritable();
+    }
+
+    public void onLinkUp(Caps caps) {
+        replies.onLinkUp(caps);
+    }
+
+    public void onLinkDown() {
+        replies.onLinkDown();
+    }
+
+    /** Ends every flow. */
+    public void close() {
+        for (int i = 0; i < madeCount; i++) {
+            if (made[i].fd != Os.NONE) {
+                end(made[i]);
+            }
+        }
+    }
+
+    private static AssertionError tooManyPieces() {
+        return new AssertionError("a frame of more pieces than RxBatch.PIECES");
+    }
+}

@@ -1,0 +1,57 @@
+package io.passatelli.proto.icmp;
+
+import io.passatelli.base.HotPath;
+import io.passatelli.base.TimerWheel;
+import io.passatelli.flow.Flow;
+import io.passatelli.loop.ReadyList;
+import io.passatelli.os.Os;
+
+/** The echoes of one guest address and identifier to one destination, and the ping socket that carries them. Pooled: used again after its end. */
+final class PingFlow extends Flow {
+    /** Not in the list of flows that wait for room in the link. */
+    static final int NOT_WAITING = -1;
+
+    final TimerWheel.Timer idle = new Idle();
+    final ReadyList.Node ready = new Ready();
+    private final IcmpTranslator owner;
+
+    /** The ping socket, or {@link Os#NONE} while the flow lies in the pool. */
+    int fd = Os.NONE;
+    /** Whether the loop watches the socket. */
+    boolean watched;
+    /** The link's queue that its last request came from: its replies leave there. */
+    int queue;
+    /** When the guest last sent a request. */
+    long usedNs;
+    /** Its place in the list of those that wait for room in the link. */
+    int waitingAt = NOT_WAITING;
+
+    PingFlow(IcmpTranslator owner) {
+        this.owner = owner;
+    }
+
+    private final class Idle extends TimerWheel.Timer {
+        @Override
+        protected void due(long nowNs) {
+            owner.onIdle(PingFlow.this, nowNs);
+        }
+
+        @Override
+        public void onFault(Throwable thrown) {
+            owner.end(PingFlow.this);
+        }
+    }
+
+    private final class Ready extends ReadyList.Node {
+        @HotPath
+        @Override
+        protected long visit(long allowanceBytes, long nowNs) {
+            return owner.onVisit(PingFlow.this, allowanceBytes);
+        }
+
+        @Override
+        protected void onFault(Throwable thrown) {
+            owner.end(PingFlow.this);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+package io.passatelli.app;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.stream.Stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+
+/** What the command line says to who errs, and to who asks. Nothing here starts to serve. */
+class CommandLineTest {
+    /** A command line that is wrongly taken for right serves until this has passed. */
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    @TempDir
+    private Path directory = Path.of("");
+
+    private final PrintStream realOut = System.out;
+    private final PrintStream realErr = System.err;
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @BeforeEach
+    void listen() {
+        System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
+        System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
+    }
+
+    @AfterEach
+    void silence() {
+        System.setOut(realOut);
+        System.setErr(realErr);
+    }
+
+    private int passt(String... options) {
+        String[] line = Stream.concat(Stream.of("passt", "-s", socket().toString()), Arrays.stream(options))
+                .toArray(String[]::new);
+        return assertTimeoutPreemptively(LIMIT, () -> Main.run(line));
+    }
+
+    private Path socket() {
+        return directory.resolve("socket");
+    }
+
+    private String said() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--mtu, -m 65521",
+        "--mtu, -m -1",
+        "--mtu, -m 1500x",
+        "--mtu, --mtu=",
+        "--address, -a 192.0.2",
+        "--address, -a 192.0.2.10/33",
+        "--address, -a 192.0.2.10/",
+        "--address, -a 127.0.0.1",
+        "--address, -a 224.0.0.1/24",
+        "--address, -a 255.255.255.255",
+        "--address, -a 0.0.0.0",
+        "--address, -a 192.0.2.10 -a 192.0.2.11",
+        "--gateway, -a 192.0.2.10/24 -g 192.0.2.10",
+        "--netmask, -a 192.0.2.10 -n 255.0.255.0",
+        "--netmask, -a 192.0.2.10 -n 33",
+        "--netmask, -a 192.0.2.10/24 -n 24",
+        "--mac-addr, -M 9a:55:9a:55:9a",
+        "--mac-addr, -M 9a:55:9a:55:9a:5g",
+        "--mac-addr, -M 01:00:5e:00:00:01",
+        "--mac-addr, -M 00:00:00:00:00:00",
+        "--gateway, -g 192.0.2.x",
+        "--gateway, -g 127.0.0.1",
+        "--gateway, -g 224.0.0.1",
+        "--gateway, -g 192.0.2.1 -g 192.0.2.2",
+        "--interface, -i no-such-card",
+        "--interface, -i a-name-longer-than-any",
+        "--outbound, -o 192.0.2.256",
+        "--outbound, -o 224.0.0.1",
+        "--outbound-if4, --outbound-if4 no-such-card",
+        "--dns, -D example.org",
+        "--dns, -D 192.0.2.1 -D 192.0.2.2 -D 192.0.2.3 -D 192.0.2.4",
+        "--search, -S example..org",
+        "--search, -S -example.org-",
+        "--search, -S a -S b -S c -S d -S e -S f -S g",
+        "--hostname, -H a_very$odd!name",
+        "--hostname, -H a.012345678901234567890123456789012345678901234567890123456789abcd",
+        "--fqdn, --fqdn a..b",
+        "--map-host-loopback, --map-host-loopback loopback",
+        "--map-host-loopback, --map-host-loopback 127.0.0.1",
+        "--map-host-loopback, -a 192.0.2.10/24 --map-host-loopback 192.0.2.10",
+        "--fd, -F x",
+        "--fd, -F 1",
+        "--fd, -F -3",
+        "--fd, -F 19999",
+    })
+    void valueThatIsWrongIsOneSentenceWithTheOptionsName(String option, String line) {
+        assertThat(passt(line.split(" "))).isEqualTo(1);
+        assertThat(said().lines())
+                .singleElement()
+                .asString()
+                .contains(option + ": ")
+                .hasSizeLessThan(200);
+        assertThat(out.toString(StandardCharsets.UTF_8)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"--mtu", "-m", "--address", "-a", "-D", "--search", "--fd", "--pcap", "--map-host-loopback"})
+    void optionWithoutItsValueIsOneSentenceWithItsName(String option) {
+        assertThat(passt(option)).isEqualTo(1);
+        assertThat(said().lines()).singleElement().asString().containsPattern("option '--[a-z-]+'");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"-t", "--tcp-ports", "--vhost-user", "-P", "--no-such-option", "--mt", "-z", "--config-net"})
+    void optionThatIsNotThereIsRefusedByName(String option) {
+        assertThat(passt(option, "1")).isEqualTo(1);
+        assertThat(said()).contains("unknown option '" + option + "'");
+    }
+
+    @Test
+    void argumentThatIsNoOptionIsRefused() {
+        assertThat(passt("qemu")).isEqualTo(1);
+        assertThat(said()).contains("'qemu'");
+    }
+
+    @Test
+    void pathsThatCannotBeAreNamed() {
+        String nowhere = directory.resolve("no/such").toString();
+        for (String option : new String[] {"-s", "-p"}) {
+            err.reset();
+            assertThat(passt(option, nowhere)).isEqualTo(1);
+            assertThat(said().lines().filter(line -> line.startsWith("error: ")))
+                    .singleElement()
+                    .asString()
+                    .contains(nowhere);
+        }
+        err.reset();
+        assertThat(passt("-s", nowhere + "x".repeat(108))).isEqualTo(1);
+        assertThat(said().lines()).singleElement().asString().contains("107");
+    }
+
+    @Test
+    void lastOfARepeatedOptionWins() {
+        assertThat(passt("-m", "1400", "-m", "99999")).isEqualTo(1);
+        assertThat(said()).contains("'99999'");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-h", "--help"})
+    void helpListsEveryOptionAndIsNoFailure(String option) {
+        assertThat(passt(option)).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .contains("Usage: passt")
+                .contains("--socket", "--one-off", "--pcap", "--mtu", "--address", "--gateway", "--dns", "--search")
+                .contains("--map-host-loopback", "--no-map-gw", "--fqdn", "--no-icmp", "--outbound-if4");
+        assertThat(said()).isEmpty();
+    }
+
+    @Test
+    void versionIsOneLineAndNoFailure() {
+        assertThat(passt("--version")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8).lines())
+                .singleElement()
+                .asString()
+                .matches("passatelli \\d+\\.\\d+\\.\\d+.*");
+        assertThat(said()).isEmpty();
+    }
+
+    @Test
+    void roleThatIsNotThereIsRefused() {
+        assertThat(Main.run("slirp")).isEqualTo(1);
+        assertThat(said()).contains("'slirp'");
+        assertThat(Main.run()).isEqualTo(1);
+        assertThat(Main.run("--help")).isZero();
+        assertThat(Main.run("--version")).isZero();
+    }
+}

@@ -1,0 +1,164 @@
+package io.passatelli.e2e;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/** A real Linux guest in QEMU whose only network is passt. */
+@Tag("guest")
+class GuestTest {
+    private static final Duration BOOT_LIMIT = Duration.ofMinutes(2);
+    private static final Duration TSHARK_LIMIT = Duration.ofMinutes(1);
+    private static final String AS_ROOT = "Running as user \"root\" and group \"root\". This could be dangerous.";
+
+    private static Lab lab;
+
+    @BeforeAll
+    static void up() throws Exception {
+        lab = Lab.up();
+    }
+
+    @AfterAll
+    static void down() {
+        lab.close();
+    }
+
+    @Test
+    void guestGetsThePodsNetworkAndPingsAndSoDoesTheNext() throws Exception {
+        try (Passt passt = Passt.start(lab, "-p", "@pcap")) {
+            List<String> said = boot(passt, """
+                    lease || exit 1
+                    echo "mtu=$(cat /sys/class/net/eth0/mtu)"
+                    ip -4 address show dev eth0 | sed -n 's/.*inet \\([^ ]*\\) .*/address=\\1/p'
+                    ip -4 route | sed -n 's/^default via \\([^ ]*\\) .*/router=\\1/p'
+                    sed 's/^/resolv.conf=/' /etc/resolv.conf
+                    for address in 10.77.0.1 10.77.0.3; do
+                        echo "answers.$address=$(ping -c 2 -i 0.2 $address | grep -c 'bytes from')"
+                    done
+                    """);
+            assertThat(said)
+                    .contains(
+                            "lease.ip=10.77.0.2",
+                            "lease.subnet=255.255.255.0",
+                            "lease.router=10.77.0.1",
+                            "lease.mtu=65520",
+                            "lease.dns=10.77.0.3",
+                            "lease.search=lab.example sub.lab.example",
+                            "mtu=65520",
+                            "address=10.77.0.2/24",
+                            "router=10.77.0.1",
+                            "resolv.conf=search lab.example sub.lab.example",
+                            "resolv.conf=nameserver 10.77.0.3",
+                            "answers.10.77.0.1=2",
+                            "answers.10.77.0.3=2")
+                    .noneMatch(line -> line.startsWith("lease.staticroutes=") || line.startsWith("lease.hostname="));
+
+            assertThat(boot(passt, "lease && ping -c 1 10.77.0.3"))
+                    .contains("lease.ip=10.77.0.2")
+                    .anyMatch(line -> line.startsWith("64 bytes from 10.77.0.3:"));
+            assertThat(passt.terminate()).isZero();
+
+            Path capture = passt.file("pcap");
+            assertThat(tshark(
+                            capture,
+                            "-Y",
+                            "_ws.malformed || eth.src == 9a:55:9a:55:9a:55 && _ws.expert.severity >= \"Warning\""))
+                    .isEmpty();
+            assertThat(tshark(capture, "-Y", "dhcp", "-T", "fields", "-e", "dhcp.option.dhcp"))
+                    .containsExactly("1", "2", "3", "5", "1", "2", "3", "5");
+            assertThat(tshark(capture, "-Y", "icmp", "-T", "fields", "-e", "icmp.type"))
+                    .containsExactly("8", "0", "8", "0", "8", "0", "8", "0", "8", "0");
+        }
+    }
+
+    @Test
+    void guestGetsExactlyWhatTheOptionsSay() throws Exception {
+        String options =
+                "-a 192.0.2.10/24 -g 192.0.2.1 -m 1400 -D 198.51.100.53 -D 203.0.113.53 -S one.example -S two.example"
+                        + " -H guest7 --fqdn guest7.one.example";
+        try (Passt passt = Passt.start(lab, options.split(" "))) {
+            List<String> said = boot(passt, """
+                    lease -O 81 || exit 1
+                    echo "mtu=$(cat /sys/class/net/eth0/mtu)"
+                    echo "answers=$(ping -c 1 192.0.2.1 | grep -c 'bytes from')"
+                    """);
+            assertThat(said)
+                    .filteredOn(line -> line.startsWith("lease.") && !line.startsWith("lease.serverid="))
+                    .containsExactlyInAnyOrder(
+                            "lease.ip=192.0.2.10",
+                            "lease.subnet=255.255.255.0",
+                            "lease.mask=24",
+                            "lease.router=192.0.2.1",
+                            "lease.dns=198.51.100.53 203.0.113.53",
+                            "lease.search=one.example two.example",
+                            "lease.hostname=guest7",
+                            "lease.mtu=1400",
+                            "lease.lease=4294967295",
+                            // flags E and N and S as RFC 4702 §2.1 has them, RCODE1, RCODE2, then the name in wire
+                            // format
+                            "lease.opt81=0cffff" + hex("\6guest7\3one\7example\0"));
+            assertThat(said).contains("mtu=1400", "answers=1");
+        }
+    }
+
+    @Test
+    void guestReachesAGatewayOutsideItsSubnetAndOneOffEndsWithIt() throws Exception {
+        try (Passt passt = Passt.start(lab, "--one-off", "-a", "192.0.2.10/24", "-g", "198.51.100.1")) {
+            List<String> said = boot(passt, """
+                    lease || exit 1
+                    for address in 198.51.100.1 10.77.0.3; do
+                        echo "answers.$address=$(ping -c 1 $address | grep -c 'bytes from')"
+                    done
+                    """);
+            assertThat(said)
+                    .contains(
+                            "lease.ip=192.0.2.10",
+                            "lease.staticroutes=198.51.100.1/32 0.0.0.0 0.0.0.0/0 198.51.100.1",
+                            "answers.198.51.100.1=1",
+                            "answers.10.77.0.3=1");
+            assertThat(passt.awaitExit()).isZero();
+        }
+    }
+
+    /** Runs a script in a guest at passt's socket; the lines that it printed. */
+    private static List<String> boot(Passt passt, String script) throws IOException, InterruptedException {
+        Path file = Files.createTempFile("passatelli", ".guest");
+        try {
+            Files.writeString(file, script);
+            List<String> words = List.of("src/test/guest/boot", passt.socket().toString(), file.toString());
+            Command boot = Command.run(BOOT_LIMIT, words);
+            assertThat(boot.exitCode())
+                    .describedAs("the guest said: %s%s; passt said: %s", boot.out(), boot.err(), passt.lines())
+                    .isZero();
+            return boot.out().lines().toList();
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    /** The lines tshark prints of a capture, with all checksums checked. It must have nothing to say about the file. */
+    private static List<String> tshark(Path capture, String... options) throws IOException, InterruptedException {
+        List<String> words = new ArrayList<>(List.of("tshark", "-r", capture.toString()));
+        words.addAll(List.of("-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"));
+        words.addAll(List.of(options));
+        Command tshark = Command.run(TSHARK_LIMIT, words).succeeded();
+        assertThat(tshark.err().lines().filter(line -> !line.equals(AS_ROOT))).isEmpty();
+        return tshark.out().lines().toList();
+    }
+
+    private static String hex(String text) {
+        return HexFormat.of().formatHex(text.getBytes(StandardCharsets.ISO_8859_1));
+    }
+}

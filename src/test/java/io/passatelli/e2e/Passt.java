@@ -1,0 +1,180 @@
+package io.passatelli.e2e;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+import static org.assertj.core.api.Assertions.fail;
+
+/**
+ * A passt in the pod of a lab, as a user without rights: {@code target/passatelli/bin/passt}, or the program that $PASSATELLI_BIN names (Debian's
+ * passt shows that a test asks for what passt does). Ends with {@link #close}.
+ */
+final class Passt implements AutoCloseable {
+    private static final int USER = 65_534;
+    private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final Pattern PRIVATE_DIRTY = Pattern.compile("Private_Dirty: +(\\d+) kB");
+
+    private final Path directory;
+    private final Process process;
+    private final Thread reader;
+    private final List<String> lines = new ArrayList<>();
+    private boolean said;
+
+    private Passt(Path directory, Process process) {
+        this.directory = directory;
+        this.process = process;
+        reader = new Thread(this::read, "stderr of passt");
+        reader.setDaemon(true);
+        reader.start();
+    }
+
+    /** Starts passt with {@code -f -s SOCKET} and these options, and waits until it listens. */
+    static Passt start(Lab lab, String... options) throws IOException, InterruptedException {
+        return start(lab, List.of(), options);
+    }
+
+    /** The same, started by {@code starter}: the words of a command that takes a command. */
+    static Passt start(Lab lab, List<String> starter, String... options) throws IOException, InterruptedException {
+        Path directory = Files.createTempDirectory("passatelli");
+        Files.setAttribute(directory, "unix:uid", USER);
+        List<String> words = new ArrayList<>(List.of("scripts/unprivileged.sh"));
+        String other = System.getenv("PASSATELLI_BIN");
+        Path tree = Command.ROOT.resolve("target/passatelli");
+        String program = other == null ? tree.resolve("bin/passt").toString() : other;
+        if (!Files.isExecutable(Path.of(program))) {
+            fail("there is no program %s: make build", program);
+        }
+        if (other == null) {
+            words.addAll(List.of("-r", tree.toString()));
+            words.addAll(List.of(
+                    "-r", Files.readString(tree.resolve("lib/java-home")).strip()));
+        }
+        words.add(USER + ":" + USER);
+        words.addAll(starter);
+        words.addAll(List.of(program, "-f", "-s", directory.resolve("socket").toString()));
+        Arrays.stream(options).map(o -> o.replace("@", directory + "/")).forEach(words::add);
+        Process process = new ProcessBuilder(lab.inPod(words))
+                .directory(Command.ROOT.toFile())
+                .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        Passt passt = new Passt(directory, process);
+        String listening = "listening on " + passt.socket();
+        String listeningToo = "UNIX domain socket bound at " + passt.socket();
+        boolean listens = false;
+        try {
+            passt.awaitLine(line -> line.equals(listening) || line.equals(listeningToo));
+            listens = true;
+        } finally {
+            if (!listens) {
+                passt.close();
+            }
+        }
+        return passt;
+    }
+
+    Path socket() {
+        return directory.resolve("socket");
+    }
+
+    /** A file in the one directory where passt may write; an option says {@code @NAME} for it. */
+    Path file(String name) {
+        return directory.resolve(name);
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    private void read() {
+        try (BufferedReader err =
+                new BufferedReader(new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8))) {
+            for (String line = err.readLine(); line != null; line = err.readLine()) {
+                synchronized (lines) {
+                    lines.add(line);
+                    lines.notifyAll();
+                }
+            }
+        } catch (IOException e) {
+            // its end too
+        } finally {
+            synchronized (lines) {
+                said = true;
+                lines.notifyAll();
+            }
+        }
+    }
+
+    /** All it has said by now. */
+    List<String> lines() {
+        synchronized (lines) {
+            return List.copyOf(lines);
+        }
+    }
+
+    /** The first line, of those that were said and those to come, that is wanted. */
+    String awaitLine(Predicate<String> wanted) throws InterruptedException {
+        long end = System.nanoTime() + LIMIT.toNanos();
+        synchronized (lines) {
+            for (int at = 0; ; at++) {
+                while (at == lines.size()) {
+                    long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+                    if (said || left <= 0) {
+                        return fail("passt did not say what was waited for, but %s", lines);
+                    }
+                    lines.wait(left);
+                }
+                if (wanted.test(lines.get(at))) {
+                    return lines.get(at);
+                }
+            }
+        }
+    }
+
+    /** Memory that is this process' alone, KiB. */
+    long privateKib() throws IOException {
+        String map = Files.readString(Path.of("/proc/" + process.pid() + "/smaps_rollup"));
+        Matcher found = PRIVATE_DIRTY.matcher(map);
+        return found.find() ? Long.parseLong(found.group(1)) : fail("no Private_Dirty in %s", map);
+    }
+
+    /** SIGTERM; the exit code. */
+    int terminate() throws InterruptedException {
+        Command.terminate(process);
+        return awaitExit();
+    }
+
+    int awaitExit() throws InterruptedException {
+        if (!process.waitFor(LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+            fail("passt does not end; it said %s", lines());
+        }
+        reader.join();
+        return process.exitValue();
+    }
+
+    @Override
+    public void close() throws IOException {
+        Command.end(process);
+        List<Path> left;
+        try (Stream<Path> files = Files.list(directory)) {
+            left = files.toList();
+        }
+        for (Path file : left) {
+            Files.delete(file);
+        }
+        Files.delete(directory);
+    }
+}

@@ -1,0 +1,182 @@
+package io.passatelli.guest;
+
+import io.passatelli.base.Drop;
+import io.passatelli.base.Ip;
+import io.passatelli.base.Mac;
+import io.passatelli.config.Cidr;
+import io.passatelli.config.GuestNetwork;
+import io.passatelli.wire.Frame;
+import io.passatelli.wire.Packets;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.util.List;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+class GuestStateTest {
+    private static final String GUEST = "10.0.2.15";
+    private static final String PEER = "192.0.2.1";
+    private static final int ASSIGNED = Ip.parse(GUEST).v4();
+
+    static GuestNetwork network(int prefix, boolean fixed, @Nullable String gateway) {
+        return new GuestNetwork(
+                new Cidr(Ip.parse(GUEST), prefix),
+                fixed,
+                gateway == null ? null : Ip.parse(gateway),
+                0,
+                List.of(),
+                List.of(),
+                null,
+                null,
+                GuestNetwork.DEFAULT_MAC);
+    }
+
+    private static GuestState guest() {
+        return new GuestState(network(24, false, "10.0.2.2"));
+    }
+
+    private static Frame parsed(byte[] bytes) {
+        Frame frame = Packets.frame(bytes);
+        frame.parse();
+        return frame;
+    }
+
+    private static byte[] from(String mac, String address) {
+        return Packets.ethernet(
+                Packets.OUR_MAC,
+                mac,
+                0x0800,
+                Packets.ip4(17, address, PEER, Packets.udp(address, 5000, PEER, 53, new byte[3])));
+    }
+
+    private static boolean learn(GuestState guest, String mac, String address) {
+        return guest.learn(parsed(from(mac, address)));
+    }
+
+    @Test
+    void nothingIsKnownButWhatWasAssigned() {
+        GuestState guest = guest();
+        assertThat(guest.guestMac()).isEqualTo(Mac.BROADCAST.bits());
+        assertThat(guest.assigned4()).isEqualTo(ASSIGNED);
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+        assertThat(guest.our4()).isEqualTo(Ip.parse("10.0.2.2").v4());
+        assertThat(guest.ourMac()).isEqualTo(GuestNetwork.DEFAULT_MAC.bits());
+    }
+
+    @Test
+    void withoutGatewayWeSpeakFromLinkLocal() {
+        assertThat(new GuestState(network(24, false, null)).our4())
+                .isEqualTo(Ip.parse("169.254.2.2").v4());
+    }
+
+    @Test
+    void everyFrameTeachesItsSourceMac() {
+        GuestState guest = guest();
+        assertThat(guest.learn(parsed(Packets.ethernet(Packets.BROADCAST, Packets.GUEST_MAC, 0x0806, new byte[28]))))
+                .isTrue();
+        assertThat(guest.guestMac()).isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
+        assertThat(learn(guest, Packets.GUEST_MAC, GUEST)).as("nothing new").isFalse();
+        assertThat(learn(guest, "52:54:00:00:00:01", GUEST)).isTrue();
+        assertThat(guest.guestMac()).isEqualTo(Mac.parse("52:54:00:00:00:01").bits());
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+
+    @Test
+    void frameThatIsRefusedStillShowsWhoSentIt() {
+        GuestState guest = guest();
+        Frame frame = Packets.frame(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[40]));
+        assertThat(frame.parse()).isEqualTo(Drop.IP6_UNSUPPORTED);
+        assertThat(guest.learn(frame)).isTrue();
+        assertThat(guest.guestMac()).isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
+        assertThat(guest.learn(parsed(new byte[13]))).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", Packets.OUR_MAC})
+    void macThatCannotBeTheGuestsTeachesNothing(String mac) {
+        GuestState guest = guest();
+        assertThat(learn(guest, mac, "10.0.2.77")).isFalse();
+        assertThat(guest.guestMac()).isEqualTo(Mac.BROADCAST.bits());
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+
+    @Test
+    void addressFollowsTheTraffic() {
+        GuestState guest = guest();
+        learn(guest, Packets.GUEST_MAC, GUEST);
+        assertThat(learn(guest, Packets.GUEST_MAC, "10.0.2.77")).isTrue();
+        assertThat(guest.seen4()).isEqualTo(Ip.parse("10.0.2.77").v4());
+        assertThat(guest.assigned4()).isEqualTo(ASSIGNED);
+        assertThat(learn(guest, Packets.GUEST_MAC, "10.0.2.77")).isFalse();
+    }
+
+    @Test
+    void macAndAddressMayChangeAtOnce() {
+        GuestState guest = guest();
+        assertThat(learn(guest, Packets.GUEST_MAC, "10.0.2.77")).isTrue();
+        assertThat(guest.guestMac()).isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
+        assertThat(guest.seen4()).isEqualTo(Ip.parse("10.0.2.77").v4());
+    }
+
+    @Test
+    void fixedAddressStays() {
+        GuestState guest = new GuestState(network(24, true, "10.0.2.2"));
+        assertThat(learn(guest, Packets.GUEST_MAC, "10.0.2.77")).as("its MAC").isTrue();
+        assertThat(learn(guest, Packets.GUEST_MAC, "10.0.2.78")).isFalse();
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "0.0.0.0",
+                "0.0.0.9",
+                "127.0.0.1",
+                "224.0.0.1",
+                "239.1.2.3",
+                "255.255.255.255",
+                "10.0.2.2",
+                "10.0.2.255"
+            })
+    void addressThatCannotBeTheGuestsIsNotLearnt(String address) {
+        GuestState guest = guest();
+        learn(guest, Packets.GUEST_MAC, GUEST);
+        assertThat(learn(guest, Packets.GUEST_MAC, address)).isFalse();
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+
+    @Test
+    void dhcpDiscoverTeachesTheMacOnly() {
+        GuestState guest = guest();
+        byte[] discover = Packets.udp("0.0.0.0", 68, "255.255.255.255", 67, new byte[300]);
+        Frame frame = Packets.frame(Packets.ethernet(
+                Packets.BROADCAST, Packets.GUEST_MAC, 0x0800, Packets.ip4(17, "0.0.0.0", "255.255.255.255", discover)));
+        assertThat(frame.parse()).isEqualTo(Drop.NONE);
+        assertThat(guest.learn(frame)).isTrue();
+        assertThat(guest.guestMac()).isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+
+    @Test
+    void lastAddressOfATinyNetworkIsOneHosts() {
+        for (int prefix : new int[] {31, 32}) {
+            GuestState guest = new GuestState(network(prefix, false, "10.0.2.14"));
+            assertThat(learn(guest, Packets.GUEST_MAC, "10.0.2.255")).isTrue();
+            assertThat(guest.seen4()).isEqualTo(Ip.parse("10.0.2.255").v4());
+        }
+    }
+
+    @Test
+    void badChecksumTeachesNoAddress() {
+        GuestState guest = guest();
+        byte[] bytes = from(Packets.GUEST_MAC, "10.0.2.77");
+        bytes[24] ^= 1;
+        Frame frame = Packets.frame(bytes);
+        assertThat(frame.parse()).isEqualTo(Drop.IP4_BAD_CHECKSUM);
+        guest.learn(frame);
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+}

@@ -1,0 +1,146 @@
+package io.passatelli.lab;
+
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
+import java.time.Duration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/** A Linux stack pings through a plane on real sockets. */
+@Tag("netns")
+class PingNetnsTest {
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    @Test
+    void guestWithAnAddressSetByHandPingsGatewayAndPeer() throws IOException {
+        try (Lab lab = Lab.make();
+                PlaneProcess plane = lab.startPlane()) {
+            setByHand(lab, 1500);
+            ping(lab, 3, Lab.GATEWAY).orThrow();
+            ping(lab, 3, Lab.PEER).orThrow();
+            var stats = plane.stats();
+            assertThat(stats).containsEntry("invariantViolations", 0L).containsEntry("flows", 2L);
+            assertThat(stats).doesNotContainKeys("ICMP_BAD_CHECKSUM", "IP4_BAD_CHECKSUM", "ICMP_REPLY_UNEXPECTED");
+            assertThat(plane.log()).contains("the guest's MAC is");
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
+    @Test
+    void pingOfTheGatewayGoesToTheLoopbackAndNotToThePeer() throws IOException {
+        try (Lab lab = Lab.make();
+                PlaneProcess plane = lab.startPlane()) {
+            setByHand(lab, 1500);
+            lab.in(lab.peer(), LIMIT, "ip", "link", "set", "eth0", "down").orThrow();
+            ping(lab, 2, Lab.GATEWAY).orThrow();
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
+    @Test
+    void largePingsGoThereAndBack() throws IOException {
+        try (Lab lab = Lab.make();
+                PlaneProcess plane = lab.startPlane()) {
+            setByHand(lab, 65_520);
+            ping(lab, 2, "-s", "1472", Lab.PEER).orThrow();
+            ping(lab, 2, "-s", "30001", Lab.PEER).orThrow(); // in fragments between pod and peer
+            ping(lab, 2, "-s", "65492", Lab.GATEWAY).orThrow(); // all that the link carries
+            assertThat(plane.stats()).containsEntry("invariantViolations", 0L);
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
+    @Test
+    void unboundAddressIsSilentAndTheNextOneIsNot() throws IOException {
+        try (Lab lab = Lab.make();
+                PlaneProcess plane = lab.startPlane()) {
+            setByHand(lab, 1500);
+            assertThat(ping(lab, 1, "10.77.0.77").code()).isNotZero();
+            ping(lab, 2, Lab.PEER).orThrow();
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
+    @Test
+    void withoutPingSocketsThePlaneSaysWhyAndGoesOn() throws IOException {
+        try (Lab lab = Lab.make()) {
+            lab.in(lab.pod(), LIMIT, "sysctl", "-qw", "net.ipv4.ping_group_range=1 0")
+                    .orThrow();
+            try (PlaneProcess plane = lab.startPlane()) {
+                setByHand(lab, 1500);
+                assertThat(ping(lab, 3, Lab.PEER).code()).isNotZero();
+                assertThat(plane.log().lines().filter(line -> line.contains("net.ipv4.ping_group_range")))
+                        .hasSize(1);
+                assertThat(plane.stats()).containsEntry("ICMP_SOCKET_REFUSED", 3L);
+                lab.in(lab.pod(), LIMIT, "sysctl", "-qw", "net.ipv4.ping_group_range=0 0")
+                        .orThrow();
+                ping(lab, 1, Lab.PEER).orThrow();
+                assertThat(plane.stop()).isZero();
+            }
+        }
+    }
+
+    @Test
+    void processOfFewDescriptorsLivesThroughAGuestThatTakesThemAll() throws IOException {
+        try (Lab lab = Lab.make();
+                PlaneProcess plane = lab.startPlane(64)) {
+            setByHand(lab, 1500);
+            lab.in(
+                            lab.vm(),
+                            LIMIT,
+                            "sh",
+                            "-c",
+                            "for i in $(seq 100 180); do ping -c 1 -W 1 -n -e $i " + Lab.PEER + " & done; wait")
+                    .orThrow();
+            var stats = plane.stats();
+            long flows = stats.getOrDefault("flows", 0L);
+            assertThat(flows).isBetween(1L, 63L);
+            assertThat(flows + stats.getOrDefault("DESCRIPTORS_EXHAUSTED", 0L)).isEqualTo(81);
+            assertThat(stats).containsEntry("invariantViolations", 0L);
+            ping(lab, 2, "-e", "100", Lab.PEER).orThrow(); // the first one has its descriptor
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
+    /** The kernel gives the replies of one identifier to the youngest ping socket that has it, if it lets two have it. */
+    @Test
+    void oneIdentifierToTwoDestinationsMixesNoReplies() throws IOException {
+        String other = "10.77.0.4";
+        try (Lab lab = Lab.make();
+                PlaneProcess plane = lab.startPlane()) {
+            setByHand(lab, 1500);
+            lab.in(lab.peer(), LIMIT, "ip", "address", "add", other + "/24", "dev", "eth0")
+                    .orThrow();
+            for (int round = 0; round < 2; round++) {
+                ping(lab, 2, "-e", "4242", Lab.PEER).orThrow();
+                ping(lab, 2, "-e", "4242", other).orThrow();
+            }
+            assertThat(plane.stats()).containsEntry("flows", 2L);
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
+    private static void setByHand(Lab lab, int mtu) throws IOException {
+        lab.in(lab.vm(), LIMIT, "ip", "address", "add", Lab.POD + "/24", "dev", TapPlane.TAP)
+                .orThrow();
+        lab.in(lab.vm(), LIMIT, "ip", "link", "set", TapPlane.TAP, "up", "mtu", Integer.toString(mtu))
+                .orThrow();
+        lab.in(lab.vm(), LIMIT, "ip", "route", "add", "default", "via", Lab.GATEWAY)
+                .orThrow();
+    }
+
+    /** {@code count} echoes, 50 ms apart, each with a second to come back; all must. */
+    private static Lab.Outcome ping(Lab lab, int count, String... arguments) throws IOException {
+        String[] command = new String[8 + arguments.length];
+        String[] fixed = {"ping", "-c", Integer.toString(count), "-i", "0.05", "-W", "1", "-n"};
+        System.arraycopy(fixed, 0, command, 0, fixed.length);
+        System.arraycopy(arguments, 0, command, fixed.length, arguments.length);
+        Lab.Outcome outcome = lab.in(lab.vm(), LIMIT, command);
+        if (outcome.code() == 0) {
+            assertThat(outcome.output()).contains(" 0% packet loss").doesNotContain("DIFFERENT ADDRESS");
+        }
+        return outcome;
+    }
+}

@@ -1,0 +1,122 @@
+package io.passatelli.lab;
+
+import io.passatelli.base.Clock;
+import io.passatelli.base.Drop;
+import io.passatelli.base.Log;
+import io.passatelli.config.GuestOptions;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.host.GuestNetworks;
+import io.passatelli.host.HostDiscovery;
+import io.passatelli.host.ResolvConf;
+import io.passatelli.link.TapLink;
+import io.passatelli.os.LinuxOs;
+import io.passatelli.plane.DataPlane;
+import io.passatelli.plane.PlaneEvents;
+import io.passatelli.plane.PlaneHandle;
+import io.passatelli.plane.PlaneStats;
+import io.passatelli.plane.Surroundings;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.List;
+import java.util.Map;
+import java.util.StringJoiner;
+import java.util.TreeMap;
+
+/**
+ * A plane over a TAP in another namespace, as a program. Arguments are {@code NAME=VALUE}: {@code namespace}, the path of the guest's; those
+ * that stand for passt's options, {@code address}, {@code gateway}, {@code mtu}, {@code hostname}, {@code fqdn}, {@code outbound}, {@code interface},
+ * {@code icmp=no}; and the file {@code resolv.conf}. The rest it learns from the namespace it runs in. Says {@code ready}, answers {@code stats}
+ * lines, and ends with its input.
+ */
+public final class TapPlane {
+    static final String TAP = "tap0";
+
+    private TapPlane() {}
+
+    public static void main(String[] arguments) throws IOException {
+        Map<String, String> given = new TreeMap<>();
+        for (String argument : arguments) {
+            int equals = argument.indexOf('=');
+            given.put(argument.substring(0, equals), argument.substring(equals + 1));
+        }
+        LinuxOs os = new LinuxOs();
+        int fd = os.within(given.getOrDefault("namespace", ""), () -> os.openTap(TAP));
+        if (fd < 0) {
+            throw new IOException("cannot open the TAP '" + TAP + "': errno " + -fd);
+        }
+        Log log = new Log(Log.Level.DEBUG, (level, line) -> System.err.println(level + " " + line));
+        Surroundings around = new Surroundings(os, Clock.system(), log, new SecureRandom()::nextLong);
+        try (DataPlane plane = new DataPlane(
+                config(os, given),
+                around,
+                (its, counters, lines) -> new TapLink(its, fd, counters),
+                PlaneEvents.NOBODY)) {
+            Thread.ofPlatform().daemon().start(() -> converse(plane.handle()));
+            plane.run();
+        }
+    }
+
+    private static void converse(PlaneHandle plane) {
+        try (BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+            plane.stats().join(); // the loop turns
+            System.out.println("ready");
+            while ("stats".equals(questions.readLine())) {
+                System.out.println(text(plane.stats().join()));
+            }
+        } catch (IOException e) {
+            System.err.println(e);
+        } finally {
+            plane.stop();
+        }
+    }
+
+    private static String text(PlaneStats stats) {
+        StringJoiner line = new StringJoiner(" ");
+        line.add("flows=" + stats.flows());
+        line.add("invariantViolations=" + stats.invariantViolations());
+        line.add("staleEvents=" + stats.staleEvents());
+        line.add("framesFromGuest=" + stats.traffic().framesFromGuest());
+        line.add("framesToGuest=" + stats.traffic().framesToGuest());
+        for (Drop reason : Drop.values()) {
+            long count = stats.drops().getOrDefault(reason, 0L);
+            if (count > 0) {
+                line.add(reason + "=" + count);
+            }
+        }
+        return line.toString();
+    }
+
+    /** What the passt role does at its start, with the namespace's network and the given resolv.conf. */
+    private static PlaneConfig config(LinuxOs os, Map<String, String> given) throws IOException {
+        GuestOptions.Builder options = GuestOptions.builder()
+                .addresses(words(given, "address"))
+                .gateways(words(given, "gateway"))
+                .hostname(given.get("hostname"))
+                .fqdn(given.get("fqdn"))
+                .dhcpDns(true)
+                .dhcpSearch(true)
+                .outbound(words(given, "outbound"))
+                .outboundInterface(given.get("interface"))
+                .icmp(!"no".equals(given.get("icmp")));
+        String mtu = given.get("mtu");
+        if (mtu != null) {
+            options.mtu(mtu);
+        }
+        String resolvConf = given.get("resolv.conf");
+        return GuestNetworks.plan(
+                        options.build(),
+                        HostDiscovery.discover(os),
+                        resolvConf == null ? ResolvConf.EMPTY : ResolvConf.read(Path.of(resolvConf)))
+                .plane();
+    }
+
+    private static List<String> words(Map<String, String> given, String name) {
+        String value = given.get(name);
+        return value == null ? List.of() : List.of(value.split(",", -1));
+    }
+}

@@ -1,0 +1,113 @@
+package io.passatelli.plane;
+
+import com.sun.management.ThreadMXBean;
+import io.passatelli.base.Clock;
+import io.passatelli.base.Drop;
+import io.passatelli.base.Ip;
+import io.passatelli.base.Log;
+import io.passatelli.config.Cidr;
+import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.lab.Lab;
+import io.passatelli.os.LinuxOs;
+import io.passatelli.os.Os;
+import io.passatelli.wire.Packets;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/** The loop thread allocates nothing per frame, counted by the JVM itself: 100,000 echoes there and back after warm-up. */
+class AllocationTest {
+    private static final int WARM_UP = 100_000;
+    private static final int FRAMES = 100_000;
+    /** What allocates for each frame does so in every round; code that is compiled anew may allocate a little, once. */
+    private static final int ROUNDS = 3;
+
+    private static final int AHEAD = 32;
+    private static final String GUEST = "10.77.0.2";
+    private static final String GATEWAY = "10.77.0.1";
+
+    @Test
+    void echoesThroughASimulatedSocketAllocateNothing() {
+        assertThat(allocatedBy(new EchoOs(1))).isZero();
+    }
+
+    @Tag("netns")
+    @Test
+    void echoesThroughARealPingSocketAllocateNothing() throws IOException {
+        try (Lab lab = Lab.make();
+                LinuxOs os = new LinuxOs()) {
+            AtomicReference<Long> bytes = new AtomicReference<>();
+            AtomicReference<Throwable> failure = new AtomicReference<>();
+            int rc = os.within(Lab.pathOf(lab.pod()).toString(), () -> {
+                try {
+                    bytes.set(allocatedBy(os));
+                } catch (Throwable t) {
+                    failure.set(t);
+                }
+                return 0;
+            });
+            assertThat(rc).isZero();
+            assertThat(failure.get()).isNull();
+            assertThat(bytes.get()).isZero();
+        }
+    }
+
+    /** Bytes that this thread allocated while its plane moved {@link #FRAMES} echoes, the loop's turns included: the least of the rounds. */
+    private static long allocatedBy(Os os) {
+        byte[] payload = new byte[56];
+        Arrays.fill(payload, (byte) 'x');
+        byte[] request = Packets.ethernet(
+                Packets.OUR_MAC,
+                Packets.GUEST_MAC,
+                0x0800,
+                Packets.ip4(1, GUEST, GATEWAY, Packets.icmp4(8, 4242, 1, payload)));
+        Treadmill guest = new Treadmill(request, AHEAD);
+        GuestNetwork network = new GuestNetwork(
+                new Cidr(Ip.parse(GUEST), 24),
+                false,
+                Ip.parse(GATEWAY),
+                1500,
+                List.of(),
+                List.of(),
+                null,
+                null,
+                GuestNetwork.DEFAULT_MAC);
+        PlaneConfig config = new PlaneConfig(network, Ip.parse(GATEWAY), null, null, true, true);
+        Surroundings around = new Surroundings(os, Clock.system(), Log.silent(), () -> 1);
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (DataPlane plane = new DataPlane(config, around, (its, counters, log) -> guest, PlaneEvents.NOBODY)) {
+            turn(plane, guest, WARM_UP);
+            long least = Long.MAX_VALUE;
+            for (int round = 0; round < ROUNDS && least > 0; round++) {
+                long before = threads.getCurrentThreadAllocatedBytes();
+                turn(plane, guest, FRAMES);
+                least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+            }
+            PlaneStats stats = plane.snapshot();
+            assertThat(guest.answered()).isGreaterThanOrEqualTo(WARM_UP + FRAMES);
+            assertThat(stats.drops().get(Drop.NONE)).isEqualTo(guest.answered());
+            assertThat(stats.invariantViolations()).isZero();
+            assertThat(Arrays.copyOfRange(guest.lastAnswer(), 26, 34))
+                    .isEqualTo(Arrays.copyOfRange(Packets.ip4(1, GATEWAY, GUEST, new byte[0]), 12, 20));
+            return least;
+        }
+    }
+
+    private static void turn(DataPlane plane, Treadmill guest, int frames) {
+        guest.walk(frames);
+        for (int turns = 0; !guest.isDone(); turns++) {
+            if (turns == 10 * frames) {
+                throw new AssertionError("answers are missing: " + guest.answered());
+            }
+            plane.turn(1_000_000);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+package io.passatelli.plane;
+
+import io.passatelli.base.Drop;
+import io.passatelli.base.Ip;
+import io.passatelli.base.Log;
+import io.passatelli.config.Cidr;
+import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.link.SimLink;
+import io.passatelli.os.Os;
+import io.passatelli.os.sim.Chooser;
+import io.passatelli.os.sim.FarHost;
+import io.passatelli.os.sim.SimClock;
+import io.passatelli.os.sim.SimOs;
+import io.passatelli.os.sim.SimSettings;
+import io.passatelli.wire.Packets;
+import org.jspecify.annotations.Nullable;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.UnaryOperator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * A whole plane over a simulated kernel and link, in virtual time: what the guest sends goes in as frames, what it gets comes out as frames.
+ * The guest is 10.77.0.2, its gateway .1 stands for the host's loopback.
+ */
+final class PlaneScenario implements AutoCloseable {
+    static final String GUEST = "10.77.0.2";
+    static final String GATEWAY = "10.77.0.1";
+    static final long MS = 1_000_000;
+    static final long S = 1_000 * MS;
+
+    final SimClock clock = new SimClock();
+    final SimOs os;
+    final SimLink link;
+    final DataPlane plane;
+    final List<String> lines = new ArrayList<>();
+    final List<String> events = new ArrayList<>();
+    private String source = GUEST;
+    private long violations;
+
+    /** How a scenario differs from the standard one. */
+    static final class Setup {
+        private SimSettings settings = SimSettings.standard();
+        private Chooser chooser = Chooser.largest();
+        private SimLink link = SimLink.plain();
+        private UnaryOperator<Os> around = os -> os;
+        private int mtu = 1500;
+        private boolean icmp = true;
+        private @Nullable String outbound;
+
+        Setup settings(SimSettings value) {
+            settings = value;
+            return this;
+        }
+
+        Setup chooser(Chooser value) {
+            chooser = value;
+            return this;
+        }
+
+        Setup link(SimLink value) {
+            link = value;
+            return this;
+        }
+
+        /** Puts something between the plane and the kernel. */
+        Setup around(UnaryOperator<Os> value) {
+            around = value;
+            return this;
+        }
+
+        Setup mtu(int value) {
+            mtu = value;
+            return this;
+        }
+
+        Setup withoutIcmp() {
+            icmp = false;
+            return this;
+        }
+
+        Setup outbound(String value) {
+            outbound = value;
+            return this;
+        }
+
+        PlaneScenario start() {
+            return new PlaneScenario(this);
+        }
+    }
+
+    static Setup setup() {
+        return new Setup();
+    }
+
+    static PlaneScenario standard() {
+        return setup().start();
+    }
+
+    private PlaneScenario(Setup setup) {
+        os = new SimOs(setup.settings, clock, setup.chooser);
+        os.addAddress(Ip.parse(GUEST)); // the guest has the host's own, as everywhere
+        link = setup.link;
+        GuestNetwork network = new GuestNetwork(
+                new Cidr(Ip.parse(GUEST), 24),
+                false,
+                Ip.parse(GATEWAY),
+                setup.mtu,
+                List.of(),
+                List.of(),
+                null,
+                null,
+                GuestNetwork.DEFAULT_MAC);
+        PlaneConfig config = new PlaneConfig(
+                network,
+                Ip.parse(GATEWAY),
+                setup.outbound == null ? null : Ip.parse(setup.outbound),
+                null,
+                true,
+                setup.icmp);
+        Log log = new Log(Log.Level.INFO, (level, line) -> lines.add(line));
+        PlaneEvents heard = new PlaneEvents() {
+            @Override
+            public void onGuestUp() {
+                events.add("up");
+            }
+
+            @Override
+            public void onGuestDown(int errno) {
+                events.add("down " + errno);
+            }
+        };
+        plane = new DataPlane(
+                config,
+                new Surroundings(setup.around.apply(os), clock, log, () -> 42),
+                (its, counters, lines) -> link,
+                heard);
+        runs(0);
+        link.forgetSeen(); // our ARP request at the start
+    }
+
+    FarHost host(String address) {
+        return os.host(Ip.parse(address));
+    }
+
+    /** From now on the guest sends from another address. */
+    PlaneScenario as(String address) {
+        source = address;
+        return this;
+    }
+
+    PlaneScenario guestSends(byte[] frame) {
+        link.guestSends(frame);
+        return this;
+    }
+
+    /** An echo request, and time for what it causes at once. */
+    PlaneScenario guestPings(String to, int id, int sequence) {
+        return guestPings(to, id, sequence, "abcdefgh".getBytes(StandardCharsets.US_ASCII));
+    }
+
+    PlaneScenario guestPings(String to, int id, int sequence, byte[] data) {
+        guestSends(echoRequest(source, to, id, sequence, data));
+        return runs(0);
+    }
+
+    static byte[] echoRequest(String from, String to, int id, int sequence, byte[] data) {
+        return icmp(from, to, Packets.icmp4(8, id, sequence, data));
+    }
+
+    static byte[] icmp(String from, String to, byte[] message) {
+        return Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, Packets.ip4(1, from, to, message));
+    }
+
+    /** Lets {@code ns} of virtual time pass; 0: only what is due now. */
+    PlaneScenario runs(long ns) {
+        long endNs = clock.nowNs() + ns;
+        for (int settled = 0; settled < 4; ) { // a turn may leave work for the next in the ready list
+            long leftNs = Math.max(0, endNs - clock.nowNs());
+            plane.turn(leftNs);
+            settled = clock.nowNs() >= endNs ? settled + 1 : 0;
+        }
+        return this;
+    }
+
+    /** The next frame the guest gets is an echo reply, right in every octet. */
+    PlaneScenario guestGetsReply(String from, int id, int sequence) {
+        return guestGetsReply(from, id, sequence, "abcdefgh".getBytes(StandardCharsets.US_ASCII));
+    }
+
+    PlaneScenario guestGetsReply(String from, int id, int sequence, byte[] data) {
+        byte[] got = link.next().bytes;
+        byte[] message = Packets.icmp4(0, id, sequence, data);
+        byte[] ip = Packets.ip4(1, from, source, message);
+        ip[4] = 0; // identification: we send atomic datagrams, RFC 6864
+        ip[5] = 0;
+        ip[8] = (byte) 255;
+        byte[] wanted = Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x0800, Packets.withIp4Checksum(ip, 0));
+        assertThat(got).isEqualTo(Arrays.copyOf(wanted, Math.max(60, wanted.length)));
+        return this;
+    }
+
+    PlaneScenario guestGetsNothing() {
+        assertThat(link.seen()).isEmpty();
+        return this;
+    }
+
+    PlaneStats stats() {
+        return plane.snapshot();
+    }
+
+    long count(Drop reason) {
+        return Objects.requireNonNull(stats().drops().get(reason));
+    }
+
+    /** Nothing was counted but these, once each, beside what was handled. */
+    PlaneScenario dropped(Drop... reasons) {
+        for (Drop reason : Drop.values()) {
+            long expected = Arrays.stream(reasons).filter(reason::equals).count();
+            if (reason != Drop.NONE) {
+                assertThat(count(reason)).as("%s", reason).isEqualTo(expected);
+            }
+        }
+        return this;
+    }
+
+    /** So many throwables are the scenario's own. */
+    PlaneScenario provoked(long count) {
+        violations = count;
+        return this;
+    }
+
+    /** Ends the plane: every descriptor has to be closed by then. */
+    @Override
+    public void close() {
+        assertThat(stats().invariantViolations()).isEqualTo(violations);
+        link.assertSettled();
+        plane.close();
+        assertThat(os.openDescriptors()).isZero();
+    }
+}

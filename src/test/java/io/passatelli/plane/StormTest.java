@@ -1,0 +1,162 @@
+package io.passatelli.plane;
+
+import io.passatelli.base.Drop;
+import io.passatelli.base.Ip;
+import io.passatelli.base.Limits;
+import io.passatelli.base.Log;
+import io.passatelli.config.Cidr;
+import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.wire.Packets;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+
+import static io.passatelli.plane.PlaneScenario.GATEWAY;
+import static io.passatelli.plane.PlaneScenario.GUEST;
+import static org.assertj.core.api.Assertions.assertThat;
+
+/** A hostile guest: frames that are almost right, without end. */
+@Tag("sim")
+class StormTest {
+    private static final int FRAMES = 1_000_000;
+    private static final int SOCKETS = 200;
+    private static final long TURN_NS = 10_000_000;
+    private static final long SLACK_BYTES = 8 << 20;
+
+    @Test
+    @Timeout(120)
+    void millionOfMutatedFramesAreAllCountedAndNothingGrows() {
+        var random = new SplittableRandom(20_261_123);
+        var os = new EchoOs(SOCKETS);
+        var guest = new StormLink(TEMPLATES, random);
+        long[] nowNs = {1};
+        var network = new GuestNetwork(
+                new Cidr(Ip.parse(GUEST), 24),
+                false,
+                Ip.parse(GATEWAY),
+                GuestNetwork.MTU_MAX,
+                List.of(),
+                List.of(),
+                "web",
+                null,
+                GuestNetwork.DEFAULT_MAC);
+        var config = new PlaneConfig(network, Ip.parse(GATEWAY), null, null, true, true);
+        long[] lines = {0};
+        var log = new Log(Log.Level.INFO, (level, line) -> lines[0]++);
+        var around = new Surroundings(os, () -> nowNs[0], log, random::nextLong);
+        try (var plane = new DataPlane(config, around, (its, counters, its2) -> guest, PlaneEvents.NOBODY)) {
+            turn(plane, guest, FRAMES / 5, nowNs);
+            long before = liveBytes();
+            turn(plane, guest, FRAMES, nowNs);
+            assertThat(liveBytes() - before).isLessThan(SLACK_BYTES);
+
+            PlaneStats stats = plane.snapshot();
+            assertThat(stats.drops().values().stream()
+                            .mapToLong(Long::longValue)
+                            .sum())
+                    .isEqualTo(FRAMES)
+                    .isEqualTo(stats.traffic().framesFromGuest());
+            assertThat(stats.invariantViolations()).isZero();
+            assertThat(stats.flows()).isEqualTo(os.openSockets()).isLessThanOrEqualTo(SOCKETS);
+            for (Drop expected : EXPECTED) {
+                assertThat(stats.drops().get(expected)).as("%s", expected).isPositive();
+            }
+            long seconds = nowNs[0] / 1_000_000_000 + 1;
+            assertThat(lines[0]).isLessThanOrEqualTo(2 * Limits.LOG_LINES_PER_SECOND * seconds);
+        }
+        assertThat(os.openSockets()).isZero();
+    }
+
+    /** The storm comes to these places, so that it is not the first check that takes it all. */
+    private static final List<Drop> EXPECTED = List.of(
+            Drop.NONE,
+            Drop.ETHERNET_TYPE_UNKNOWN,
+            Drop.ARP_NOT_REQUEST,
+            Drop.IP4_BAD_CHECKSUM,
+            Drop.ICMP_BAD_CHECKSUM,
+            Drop.ICMP_NOT_ECHO_REQUEST,
+            Drop.DESCRIPTORS_EXHAUSTED,
+            Drop.UDP_BAD_LENGTH,
+            Drop.UDP_BAD_CHECKSUM,
+            Drop.UDP_UNSUPPORTED,
+            Drop.DHCP_BAD_OPTION,
+            Drop.TCP_UNSUPPORTED,
+            Drop.IP6_UNSUPPORTED);
+
+    private static final List<byte[]> TEMPLATES = List.of(
+            Packets.ethernet(
+                    Packets.BROADCAST,
+                    Packets.GUEST_MAC,
+                    0x0806,
+                    Packets.arp(1, Packets.GUEST_MAC, GUEST, "00:00:00:00:00:00", GATEWAY)),
+            PlaneScenario.echoRequest(GUEST, GATEWAY, 1, 1, new byte[56]),
+            PlaneScenario.echoRequest(GUEST, "192.0.2.7", 2, 1, new byte[1400]),
+            RouterScenarioTest.discover(),
+            Packets.ethernet(
+                    Packets.OUR_MAC,
+                    Packets.GUEST_MAC,
+                    0x0800,
+                    Packets.ip4(17, GUEST, GATEWAY, Packets.udp(GUEST, 4000, GATEWAY, 53, new byte[40]))),
+            Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, Packets.ip4(6, GUEST, GATEWAY, new byte[40])),
+            Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[80]));
+
+    private static void turn(DataPlane plane, StormLink guest, long until, long[] nowNs) {
+        guest.storm(until);
+        while (!guest.isDone()) {
+            plane.turn(0);
+            nowNs[0] += TURN_NS;
+        }
+        plane.turn(0); // the answers
+    }
+
+    private static long liveBytes() {
+        System.gc();
+        Runtime runtime = Runtime.getRuntime();
+        return runtime.totalMemory() - runtime.freeMemory();
+    }
+
+    /** Changes {@code frame} a little, in one of several ways; the IPv4 checksum is right again more often than not. Returns its length. */
+    static int mutate(byte[] frame, int length, SplittableRandom random) {
+        int changed = length;
+        for (int i = random.nextInt(4); i > 0; i--) {
+            switch (random.nextInt(4)) {
+                case 0 -> frame[random.nextInt(changed)] = (byte) random.nextInt();
+                case 1 -> frame[random.nextInt(changed)] ^= (byte) (1 << random.nextInt(8));
+                case 2 -> changed = Math.max(14, random.nextInt(changed + 1));
+                default -> {
+                    int field = 12 + random.nextInt(32); // headers, more than their share
+                    if (field + 1 < changed) {
+                        frame[field] = (byte) random.nextInt();
+                        frame[field + 1] = (byte) random.nextInt();
+                    }
+                }
+            }
+        }
+        if (random.nextInt(4) != 0 && changed >= 34) {
+            byte[] whole = Arrays.copyOf(frame, changed);
+            System.arraycopy(Packets.withIp4Checksum(whole, 14), 0, frame, 0, changed);
+            if (random.nextInt(2) != 0 && changed >= 42 && frame[23] == 1) {
+                icmpChecksum(frame, changed);
+            }
+        }
+        return changed;
+    }
+
+    private static void icmpChecksum(byte[] frame, int length) {
+        int l4 = 14 + (frame[14] & 0xf) * 4;
+        int end = Math.min(length, 14 + ((frame[16] & 0xff) << 8 | frame[17] & 0xff));
+        if (l4 < 34 || end < l4 + 8) {
+            return;
+        }
+        frame[l4 + 2] = 0;
+        frame[l4 + 3] = 0;
+        int sum = ~Packets.naiveSum(Arrays.copyOf(frame, end), l4, end - l4);
+        frame[l4 + 2] = (byte) (sum >>> 8);
+        frame[l4 + 3] = (byte) sum;
+    }
+}

@@ -1,0 +1,149 @@
+package io.passatelli.wire;
+
+import io.passatelli.base.Drop;
+import io.passatelli.base.Ip;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
+
+import java.util.Arrays;
+import java.util.List;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/** Whatever the guest sends, a parsed frame keeps the promises that the accessors live on. */
+class FramePropertyTest {
+    private static final int IP = 14;
+
+    /** What lies where after {@link Frame#parse}; each access beyond the memory would throw. */
+    static void assertPromises(Frame f) {
+        Drop drop = f.parse();
+        assertThat(f.l3()).isBetween(f.l2(), f.l2() + f.length());
+        assertThat(f.l4()).isBetween(f.l2(), f.l2() + f.length());
+        assertThat(f.l4Length()).isNotNegative();
+        assertThat(f.payloadLength()).isNotNegative();
+        assertThat(f.l4() + f.l4Length()).isLessThanOrEqualTo(f.l2() + f.length());
+        assertThat(f.payload() + f.payloadLength()).isLessThanOrEqualTo(f.l2() + f.length());
+        assertThat(Dissect.toString(f)).isNotEmpty();
+        if (drop != Drop.NONE) {
+            return;
+        }
+        assertThat(f.length()).isGreaterThanOrEqualTo(Ethernet.LENGTH);
+        assertThat(Ethernet.src(f.bytes(), f.l2()) >>> 40 & 1).isZero();
+        assertThat(f.l3()).isEqualTo(f.l2() + Ethernet.LENGTH);
+        if (f.etherType() == Ethernet.ARP) {
+            assertThat(f.protocol()).isZero();
+            assertThat(f.l4Length()).isZero();
+            return;
+        }
+        assertThat(f.etherType()).isEqualTo(Ethernet.IP4);
+        assertIp4Promises(f);
+    }
+
+    private static void assertIp4Promises(Frame f) {
+        assertThat(Ip.isV4(f.srcHigh(), f.srcLow())).isTrue();
+        assertThat(Ip.isV4(f.dstHigh(), f.dstLow())).isTrue();
+        assertThat(Ip.isLoopback(f.srcHigh(), f.srcLow())).isFalse();
+        assertThat(Ip.isLoopback(f.dstHigh(), f.dstLow())).isFalse();
+        assertThat(Ip.isMulticast(f.srcHigh(), f.srcLow())).isFalse();
+        assertThat(Ip.isBroadcast(f.srcHigh(), f.srcLow())).isFalse();
+        assertThat(f.l4() - f.l3()).isBetween(20L, 60L);
+        assertThat(f.payload()).isEqualTo(f.l4() + 8);
+        assertThat(f.payloadLength()).isEqualTo(f.l4Length() - 8);
+        assertThat(f.payload()).isLessThanOrEqualTo(f.l2() + f.contiguous());
+        assertThat(f.l4() - f.l3() + f.l4Length()).isLessThanOrEqualTo(Ip4.totalLength(f.bytes(), f.l3()));
+        assertThat(Packets.naiveSum(
+                        Packets.bytes(f.bytes(), f.l3(), (int) (f.l4() - f.l3())), 0, (int) (f.l4() - f.l3())))
+                .isEqualTo(0xffff);
+        switch (f.protocol()) {
+            case Ip4.UDP -> assertThat(Udp.totalLength(f.bytes(), f.l4())).isEqualTo(f.l4Length());
+            case Ip4.ICMP -> assertThat(Icmp4.sequence(f.bytes(), f.l4())).isBetween(0, 0xffff);
+            default -> throw new AssertionError("protocol " + f.protocol());
+        }
+    }
+
+    @Property
+    void randomBytesKeepThePromises(@ForAll @Size(max = 200) byte[] bytes, @ForAll @IntRange(max = 200) int head) {
+        assertPromises(Packets.frame(bytes, Math.min(head, bytes.length)));
+    }
+
+    @Property(tries = 5_000)
+    void mutatedFramesKeepThePromises(@ForAll("mutated") byte[] bytes, @ForAll @IntRange(max = 300) int head) {
+        assertPromises(Packets.frame(bytes));
+        assertPromises(Packets.frame(bytes, Math.min(head, bytes.length)));
+        assertPromises(Packets.frame(Packets.withIp4Checksum(bytes, IP)));
+    }
+
+    private record Mutation(int at, int value) {}
+
+    @Provide
+    Arbitrary<byte[]> mutated() {
+        Arbitrary<List<Mutation>> mutations = Combinators.combine(
+                        Arbitraries.integers()
+                                .between(0, 59)
+                                .withDistribution(net.jqwik.api.RandomDistribution.uniform()),
+                        Arbitraries.integers().between(0, 255))
+                .as(Mutation::new)
+                .list()
+                .ofMaxSize(3);
+        Arbitrary<Integer> length = Arbitraries.integers().between(-30, 30);
+        return Combinators.combine(valid(), mutations, length).as((frame, changes, longer) -> {
+            byte[] bytes = Arrays.copyOf(frame, Math.max(0, frame.length + (longer % 3 == 0 ? longer : 0)));
+            for (Mutation change : changes) {
+                if (change.at < bytes.length) {
+                    bytes[change.at] = (byte) change.value;
+                }
+            }
+            return bytes;
+        });
+    }
+
+    private static Arbitrary<byte[]> valid() {
+        Arbitrary<byte[]> payload = Arbitraries.bytes().array(byte[].class).ofMaxSize(64);
+        Arbitrary<Integer> optionWords = Arbitraries.integers().between(0, 10);
+        Arbitrary<Integer> kind = Arbitraries.integers().between(0, 2);
+        return Combinators.combine(payload, optionWords, kind).as(FramePropertyTest::valid);
+    }
+
+    private static byte[] valid(byte[] payload, int optionWords, int kind) {
+        String src = "10.0.2.15";
+        String dst = "192.0.2.1";
+        byte[] options = new byte[optionWords * 4];
+        Arrays.fill(options, (byte) 1);
+        return switch (kind) {
+            case 0 ->
+                Packets.ethernet(
+                        Packets.BROADCAST,
+                        Packets.GUEST_MAC,
+                        0x0806,
+                        Packets.arp(1, Packets.GUEST_MAC, src, Packets.BROADCAST, dst));
+            case 1 ->
+                Packets.ethernet(
+                        Packets.OUR_MAC,
+                        Packets.GUEST_MAC,
+                        0x0800,
+                        Packets.ip4(17, src, dst, options, Packets.udp(src, 68, dst, 67, payload)));
+            default ->
+                Packets.ethernet(
+                        Packets.OUR_MAC,
+                        Packets.GUEST_MAC,
+                        0x0800,
+                        Packets.ip4(1, src, dst, options, Packets.icmp4(8, 1, 2, payload)));
+        };
+    }
+
+    @Property
+    void unchangedFramesAreTaken(@ForAll("validFrames") byte[] bytes) {
+        assertThat(Packets.frame(bytes).parse()).isEqualTo(Drop.NONE);
+    }
+
+    @Provide
+    Arbitrary<byte[]> validFrames() {
+        return valid();
+    }
+}
