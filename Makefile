@@ -8,6 +8,10 @@ SHELL := /bin/bash
 MVN_ARGS ?=
 MVN = . scripts/jdk.sh && mvn -B -ntp -Dstyle.color=never $(MVN_ARGS)
 setup = scripts/setup.sh
+SEED ?= 1
+# Jazzer fuzzes one method in one process.
+FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
+    'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused'
 
 .PHONY: help build test-quick test demo bench-start bench-jmh fuzz sim format clean
 
@@ -27,7 +31,7 @@ test: ## set up, build and run all tests: also those in namespaces and with gues
 	@$(setup) test
 	@src/test/guest/build > /dev/null
 	@$(MAKE) --no-print-directory build
-	@$(MVN) test -Dtest.excluded=fuzz
+	@$(MVN) test -Dtest.excluded=none
 
 demo: ## a guest in QEMU gets its address from passt and reaches the network (root)
 	@scripts/demo.sh
@@ -42,13 +46,16 @@ bench-jmh: ## microbenchmarks
 	@$(MVN) verify -Pbench -DskipTests
 	@python3 src/bench/python/jmh.py
 
-fuzz: ## coverage-guided fuzzing of all that reads what a guest sends
+fuzz: ## coverage-guided fuzzing of all that reads what a guest sends, a minute each
 	@$(setup) build
-	@$(MVN) test -Pfuzz
+	@$(MVN) -q test-compile
+	@for method in $(FUZZ_METHODS); do \
+	    $(MVN) surefire:test -Pfuzz -Dtest="$$method"; \
+	done
 
-sim: ## the simulated network alone
+sim: ## scenarios and simulation alone; SEED=N begins with another seed
 	@$(setup) build
-	@$(MVN) test -Dtest.included=sim -Dtest.excluded=fuzz
+	@$(MVN) test -Dtest.included=sim -Dtest.excluded=fuzz -Dsim.seed=$(SEED)
 
 format: ## put the Java sources into shape
 	@$(setup) build

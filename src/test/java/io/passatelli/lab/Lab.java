@@ -34,6 +34,7 @@ public final class Lab implements AutoCloseable {
     /** Another machine on the pod's network. */
     public static final String PEER = "10.77.0.3";
 
+    private static final int OPEN_FILES = 4_096;
     private static final AtomicInteger COUNT = new AtomicInteger();
     private static final Duration SOON = Duration.ofSeconds(20);
 
@@ -149,8 +150,15 @@ public final class Lab implements AutoCloseable {
 
     /** Starts a plane in the pod, for a TAP {@code tap0} in {@code vm}; waits until it is ready. See {@link TapPlane} for its arguments. */
     public PlaneProcess startPlane(String... arguments) throws IOException {
+        return startPlane(OPEN_FILES, arguments);
+    }
+
+    /** The same, of a process that may have only so many descriptors (RLIMIT_NOFILE). */
+    public PlaneProcess startPlane(int openFiles, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of("ip", "netns", "exec", pod));
         command.addAll(List.of(
+                "prlimit",
+                "--nofile=" + openFiles + ":" + openFiles,
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-ea",
                 "-Xmx64m",

@@ -82,6 +82,29 @@ class PingNetnsTest {
         }
     }
 
+    @Test
+    void processOfFewDescriptorsLivesThroughAGuestThatTakesThemAll() throws IOException {
+        try (Lab lab = Lab.make();
+                PlaneProcess plane = lab.startPlane(64)) {
+            setByHand(lab, 1500);
+            ping(lab, 1, "-e", "100", Lab.PEER).orThrow();
+            lab.in(
+                            lab.vm(),
+                            LIMIT,
+                            "sh",
+                            "-c",
+                            "for i in $(seq 101 180); do ping -c 1 -W 1 -n -e $i " + Lab.PEER + " & done; wait")
+                    .orThrow();
+            var stats = plane.stats();
+            long flows = stats.getOrDefault("flows", 0L);
+            assertThat(flows).isBetween(1L, 63L);
+            assertThat(flows + stats.getOrDefault("DESCRIPTORS_EXHAUSTED", 0L)).isEqualTo(81);
+            assertThat(stats).containsEntry("invariantViolations", 0L);
+            ping(lab, 2, "-e", "100", Lab.PEER).orThrow(); // it has its descriptor
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
     /** The kernel gives the replies of one identifier to the youngest ping socket that has it, if it lets two have it. */
     @Test
     void oneIdentifierToTwoDestinationsMixesNoReplies() throws IOException {

@@ -12,6 +12,7 @@ import io.passatelli.os.sim.SimClock;
 import io.passatelli.os.sim.SimOs;
 import io.passatelli.os.sim.StreamPeer;
 import io.passatelli.wire.Offload;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -25,7 +26,8 @@ import java.util.Random;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-/** A stream link over a kernel that does as little, as much and as late as it may. Every seed is a run of its own. */
+/** A stream link over a kernel that does as little, as much and as late as it may. Every seed is a run of its own; {@code make sim SEED=…} begins elsewhere. */
+@Tag("sim")
 class StreamLinkSimulationTest {
     private static final int HEADER = 54;
     private static final int ROUNDS = 80;
@@ -34,7 +36,8 @@ class StreamLinkSimulationTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 10, 20, 30})
     void everyFrameArrivesWholeInOrderAndWithoutAnyFurtherPush(int firstSeed) {
-        for (int seed = firstSeed; seed < firstSeed + 10; seed++) {
+        long base = Long.getLong("sim.seed", 0);
+        for (long seed = base + firstSeed; seed < base + firstSeed + 10; seed++) {
             new Run(seed).play();
         }
     }

@@ -14,6 +14,7 @@ import io.passatelli.os.sim.SimTap;
 import io.passatelli.wire.Offload;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -28,6 +29,7 @@ import java.util.List;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** A tap link over a simulated tap: what a real one rarely does. */
+@Tag("sim")
 class TapLinkSimulationTest {
     private static final int HEADER = 54;
 

@@ -5,8 +5,10 @@ import io.passatelli.base.Ip;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
@@ -19,12 +21,29 @@ public final class Calls {
     private static final int BUFFER = 1 << 20;
 
     public final Os os;
-    private final MemorySegment buffer = Arena.global().allocate(BUFFER, 8);
+    private static final int MOST_EVENTS = 16;
+    private static final List<EpollEvents> EVENTS =
+            IntStream.rangeClosed(1, MOST_EVENTS).mapToObj(EpollEvents::new).toList();
+    private static final MemorySegment SHARED = newBuffer();
+
+    private final MemorySegment buffer;
     private final IoVec iov = new IoVec(8);
     private final SockAddr address = new SockAddr();
 
+    /** With the buffer that all share: what was received is to be looked at before the next call of anybody. */
     public Calls(Os os) {
+        this(os, SHARED);
+    }
+
+    /** With a buffer of its own, of {@link #newBuffer}. */
+    public Calls(Os os, MemorySegment buffer) {
         this.os = os;
+        this.buffer = buffer;
+    }
+
+    /** Never freed: for static fields. */
+    public static MemorySegment newBuffer() {
+        return Arena.global().allocate(BUFFER, 8);
     }
 
     public int unixSocket() {
@@ -145,7 +164,7 @@ public final class Calls {
 
     /** Events by reference, at most {@code capacity} of them. */
     public Map<Long, Integer> events(int epoll, int capacity, long timeoutNs) {
-        EpollEvents events = new EpollEvents(capacity);
+        EpollEvents events = EVENTS.get(capacity - 1);
         int n = os.epollWait(epoll, events, timeoutNs);
         if (n < 0) {
             throw new AssertionError("epoll_wait answers " + n);
@@ -159,7 +178,7 @@ public final class Calls {
 
     /** What is ready now. */
     public Map<Long, Integer> events(int epoll) {
-        return events(epoll, 16, 0);
+        return events(epoll, MOST_EVENTS, 0);
     }
 
     /** The events of {@code fd} now, 0 if none. */

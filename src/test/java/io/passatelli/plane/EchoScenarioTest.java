@@ -8,6 +8,7 @@ import io.passatelli.os.Errno;
 import io.passatelli.os.sim.Chooser;
 import io.passatelli.os.sim.SimSettings;
 import io.passatelli.wire.Packets;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -21,6 +22,7 @@ import static io.passatelli.plane.PlaneScenario.S;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** Echo through a whole plane, as packet traces in virtual time. */
+@Tag("sim")
 class EchoScenarioTest {
     private static final String FAR = "192.0.2.7";
     private static final int ID = 0x1234;
@@ -190,6 +192,26 @@ class EchoScenarioTest {
             t.link.guestReads(0);
             t.runs(0).dropped();
             assertThat(t.link.seen()).hasSize(39);
+        }
+    }
+
+    @Test
+    void repliesBeyondOneVisitsShareComeInLaterOnes() {
+        int replies = 3 * Limits.QUANTUM_BYTES / 60_000;
+        try (var t = PlaneScenario.setup().mtu(65_520).start()) {
+            t.host(FAR).answersEcho(0);
+            t.link.guestStopsAfter(0, 0);
+            byte[] data = data(60_000);
+            for (int sequence = 1; sequence <= replies; sequence++) {
+                t.guestPings(FAR, ID, sequence, data);
+            }
+            t.guestGetsNothing();
+            t.link.guestReads(0);
+            t.runs(0);
+            for (int sequence = 1; sequence <= replies; sequence++) {
+                t.guestGetsReply(FAR, ID, sequence, data);
+            }
+            t.guestGetsNothing().dropped();
         }
     }
 

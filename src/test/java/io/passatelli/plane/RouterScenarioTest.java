@@ -4,6 +4,7 @@ import io.passatelli.base.Drop;
 import io.passatelli.base.Limits;
 import io.passatelli.os.Os;
 import io.passatelli.wire.Packets;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 import java.lang.reflect.InvocationTargetException;
@@ -18,6 +19,7 @@ import static io.passatelli.plane.PlaneScenario.S;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** What becomes of a frame, by its protocol; and what a bug of ours does to the others. */
+@Tag("sim")
 class RouterScenarioTest {
     private static final int ARP = 0x0806;
     private static final int IP4 = 0x0800;

@@ -8,6 +8,7 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.wire.Packets;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -20,6 +21,7 @@ import static io.passatelli.plane.PlaneScenario.GUEST;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** A hostile guest: frames that are almost right, without end. */
+@Tag("sim")
 class StormTest {
     private static final int FRAMES = 1_000_000;
     private static final int SOCKETS = 200;

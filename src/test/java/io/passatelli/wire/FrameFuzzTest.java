@@ -20,7 +20,7 @@ class FrameFuzzTest {
     }
 
     @MethodSource("vectors")
-    @FuzzTest(maxDuration = "5m")
+    @FuzzTest(maxDuration = "1m")
     void parseKeepsItsPromises(byte[] bytes) {
         FramePropertyTest.assertPromises(Packets.frame(bytes));
         FramePropertyTest.assertPromises(Packets.frame(bytes, Math.min(bytes.length, 160)));

@@ -1,15 +1,17 @@
 package io.passatelli.os.sim;
 
 import io.passatelli.os.LinuxOs;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.nio.file.Path;
 
 /** SimOs against the running kernel: it has to admit whatever Linux answers to random programs. */
+@Tag("sim")
 class ConformanceTest {
     private static final int PROGRAMS = Integer.getInteger("conformance.programs", 150);
-    private static final long FIRST_SEED = Long.getLong("conformance.seed", 1);
+    private static final long FIRST_SEED = Long.getLong("sim.seed", 1);
 
     @Test
     void everyAnswerToLocalProgramsIsAdmitted(@TempDir Path directory) {

@@ -36,10 +36,10 @@ class LyingKernelTest {
                 case AN_EVENT_IS_LOST ->
                     call.equals("epollWait") && (int) result > 0 && isLevelIn(arguments) ? 0 : result;
                 case AN_EVENT_IS_ADDED -> {
-                    EpollEvents out = call.equals("epollWait") ? (EpollEvents) arguments[1] : new EpollEvents(1);
-                    if (!call.equals("epollWait") || (int) result == out.capacity()) {
+                    if (!call.equals("epollWait") || (int) result == ((EpollEvents) arguments[1]).capacity()) {
                         yield result;
                     }
+                    EpollEvents out = (EpollEvents) arguments[1];
                     out.set((int) result, Epoll.IN, 0x7777);
                     yield (int) result + 1;
                 }

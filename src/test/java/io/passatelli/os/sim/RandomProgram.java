@@ -7,6 +7,7 @@ import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
 import org.jspecify.annotations.Nullable;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,6 +27,9 @@ final class RandomProgram implements AutoCloseable {
     private static final int[] INTERESTS = {
         Epoll.IN, Epoll.OUT, Epoll.IN | Epoll.OUT, Epoll.IN | Epoll.RDHUP, Epoll.IN | Epoll.OUT | Epoll.RDHUP, 0
     };
+
+    private static final MemorySegment REAL = Calls.newBuffer();
+    private static final MemorySegment MODEL = Calls.newBuffer();
 
     private enum Kind {
         EVENTFD,
@@ -69,14 +73,14 @@ final class RandomProgram implements AutoCloseable {
     private int names;
 
     RandomProgram(Os os, long seed, boolean withTcp, String path) {
-        this.real = new Calls(os);
+        this.real = new Calls(os, REAL);
         this.random = new SplittableRandom(seed);
         this.withTcp = withTcp;
         this.path = path;
         log.append("seed ").append(seed).append(withTcp ? " with TCP" : "").append('\n');
         chooser = new RecordedChooser(log);
         model = new SimOs(SimSettings.standard().withLockstep(), new SimClock(), chooser);
-        modelCalls = new Calls(model);
+        modelCalls = new Calls(model, MODEL);
         for (int i = 0; i < 2; i++) {
             epolls.add(open(Kind.EPOLL, "epoll_create", c -> c.os.epollCreate()));
         }

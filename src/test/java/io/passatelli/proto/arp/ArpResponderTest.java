@@ -72,7 +72,7 @@ class ArpResponderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {GATEWAY, "10.0.2.77", "192.0.2.1"})
+    @ValueSource(strings = {GATEWAY, "10.0.2.77", "192.0.2.1", "0.0.0.0"})
     void probeForAnotherAddressIsAnswered(String target) {
         assertAnswered("0.0.0.0", target);
     }

@@ -14,7 +14,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** Any bytes are a message or are refused; a message survives being written and read again. JAZZER_FUZZ=1 mutates, else the seeds are replayed. */
 @Tag("fuzz")
 class DhcpMessageFuzzTest {
-    @FuzzTest(maxDuration = "5m")
+    @FuzzTest(maxDuration = "1m")
     void anyBytesAreReadOrRefused(byte[] bytes) {
         switch (DhcpMessage.parse(ByteBuffer.wrap(bytes))) {
             case Malformed(Drop why) -> assertThat(why).isNotEqualTo(Drop.NONE);
@@ -23,7 +23,7 @@ class DhcpMessageFuzzTest {
     }
 
     /** From a message that is right but for its options, so that the mutator need not find the cookie. */
-    @FuzzTest(maxDuration = "5m")
+    @FuzzTest(maxDuration = "1m")
     void anyOptionsAreReadOrRefused(byte[] options) {
         byte[] bytes = new byte[DhcpMessage.FIXED_LENGTH + options.length];
         ByteBuffer out = ByteBuffer.wrap(bytes);
