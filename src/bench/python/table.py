@@ -51,11 +51,12 @@ class Table:
 
     def finish(self):
         """Prints the table and appends it to the history."""
-        print(f"{'row':<24}{'unit':>10}{'ours':>12}{'peer':>12}  {'peer':<10}{'ours/peer':>10}")
+        width = max(24, *(len(r["row"]) + 2 for r in self.rows))
+        print(f"{'row':<{width}}{'unit':>10}{'ours':>12}{'peer':>12}  {'peer':<10}{'ours/peer':>10}")
         for r in self.rows:
             peer = f"{r['peer']:.6g}" if r["peer"] is not None else "-"
             ratio = f"{r['ratio']:.3f}" if r["ratio"] is not None else "-"
-            print(f"{r['row']:<24}{r['unit']:>10}{r['ours']:>12.6g}{peer:>12}  {r['peerName'] or '-':<10}{ratio:>10}")
+            print(f"{r['row']:<{width}}{r['unit']:>10}{r['ours']:>12.6g}{peer:>12}  {r['peerName'] or '-':<10}{ratio:>10}")
         HISTORY.parent.mkdir(parents=True, exist_ok=True)
         with HISTORY.open("a") as out:
             for r in self.rows:

@@ -72,6 +72,10 @@ final class Frames {
         return ByteBuffer.wrap(echo).getShort(ETHERNET + 24) & 0xffff;
     }
 
+    static int sequence(byte[] echo) {
+        return ByteBuffer.wrap(echo).getShort(ETHERNET + 26) & 0xffff;
+    }
+
     /** DHCPDISCOVER with a parameter request list, RFC 2131. */
     static byte[] dhcpDiscover() {
         ByteBuffer udp = ByteBuffer.allocate(308)

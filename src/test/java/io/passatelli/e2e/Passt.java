@@ -1,5 +1,7 @@
 package io.passatelli.e2e;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -10,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
@@ -25,6 +28,8 @@ import static org.assertj.core.api.Assertions.fail;
 final class Passt implements AutoCloseable {
     private static final int USER = 65_534;
     private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final Path TREE = Command.ROOT.resolve("target/passatelli");
+    private static final @Nullable String OTHER = System.getenv("PASSATELLI_BIN");
     private static final Pattern PRIVATE_DIRTY = Pattern.compile("Private_Dirty: +(\\d+) kB");
 
     private final Path directory;
@@ -48,35 +53,35 @@ final class Passt implements AutoCloseable {
 
     /** The same, started by {@code starter}: the words of a command that takes a command. */
     static Passt start(Lab lab, List<String> starter, String... options) throws IOException, InterruptedException {
-        Path directory = Files.createTempDirectory("passatelli");
-        Files.setAttribute(directory, "unix:uid", USER);
-        List<String> words = new ArrayList<>(List.of("scripts/unprivileged.sh"));
-        String other = System.getenv("PASSATELLI_BIN");
-        Path tree = Command.ROOT.resolve("target/passatelli");
-        String program = other == null ? tree.resolve("bin/passt").toString() : other;
-        if (!Files.isExecutable(Path.of(program))) {
-            fail("there is no program %s: make build", program);
-        }
-        if (other == null) {
-            words.addAll(List.of("-r", tree.toString()));
-            words.addAll(List.of(
-                    "-r", Files.readString(tree.resolve("lib/java-home")).strip()));
-        }
-        words.add(USER + ":" + USER);
-        words.addAll(starter);
-        words.addAll(List.of(program, "-f", "-s", directory.resolve("socket").toString()));
+        Path directory = directory();
+        Path socket = directory.resolve("socket");
+        List<String> words = new ArrayList<>(starter);
+        words.addAll(List.of(program(), "-f", "-s", socket.toString()));
         Arrays.stream(options).map(o -> o.replace("@", directory + "/")).forEach(words::add);
-        Process process = new ProcessBuilder(lab.inPod(words))
+        Set<String> listening = Set.of("listening on " + socket, "UNIX domain socket bound at " + socket);
+        return launch(directory, lab.inPod(unprivileged(words)), listening::contains);
+    }
+
+    /** Starts passt with {@code -f -F 0} once somebody connects to the socket: socat(1) stands between. */
+    static Passt startConnected(Lab lab) throws IOException, InterruptedException {
+        Path directory = directory();
+        String passt = String.join(" ", unprivileged(List.of(program(), "-f", "-F", "0")));
+        String door = "UNIX-LISTEN:" + directory.resolve("socket");
+        List<String> words = List.of("socat", "-d", "-d", door, "EXEC:" + passt);
+        return launch(directory, lab.inPod(words), line -> line.contains("listening on AF=1"));
+    }
+
+    private static Passt launch(Path directory, List<String> words, Predicate<String> listening)
+            throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(words)
                 .directory(Command.ROOT.toFile())
                 .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .start();
         Passt passt = new Passt(directory, process);
-        String listening = "listening on " + passt.socket();
-        String listeningToo = "UNIX domain socket bound at " + passt.socket();
         boolean listens = false;
         try {
-            passt.awaitLine(line -> line.equals(listening) || line.equals(listeningToo));
+            passt.awaitLine(listening);
             listens = true;
         } finally {
             if (!listens) {
@@ -86,11 +91,37 @@ final class Passt implements AutoCloseable {
         return passt;
     }
 
+    /** The one directory where passt may write. */
+    private static Path directory() throws IOException {
+        Path directory = Files.createTempDirectory("passatelli");
+        Files.setAttribute(directory, "unix:uid", USER);
+        return directory;
+    }
+
+    private static String program() {
+        String program = OTHER == null ? TREE.resolve("bin/passt").toString() : OTHER;
+        if (!Files.isExecutable(Path.of(program))) {
+            fail("there is no program %s: make build", program);
+        }
+        return program;
+    }
+
+    private static List<String> unprivileged(List<String> command) throws IOException {
+        List<String> words = new ArrayList<>(List.of("scripts/unprivileged.sh"));
+        if (OTHER == null) {
+            String javaHome = Files.readString(TREE.resolve("lib/java-home")).strip();
+            words.addAll(List.of("-r", TREE.toString(), "-r", javaHome));
+        }
+        words.add(String.valueOf(USER));
+        words.addAll(command);
+        return words;
+    }
+
     Path socket() {
         return directory.resolve("socket");
     }
 
-    /** A file in the one directory where passt may write; an option says {@code @NAME} for it. */
+    /** A file in passt's directory; an option says {@code @NAME} for it. */
     Path file(String name) {
         return directory.resolve(name);
     }
