@@ -103,9 +103,14 @@ final class PasstCommand {
     }
 
     private StreamSocket listen() throws IOException {
-        return options.socket == null
-                ? StreamSocket.probe(os, StreamSocket.DEFAULT_DIRECTORY)
-                : StreamSocket.listen(os, Path.of(options.socket));
+        if (options.socket == null) {
+            return StreamSocket.probe(os, StreamSocket.DEFAULT_DIRECTORY);
+        }
+        try {
+            return StreamSocket.listen(os, Path.of(options.socket));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("-s, --socket: " + e.getMessage(), e);
+        }
     }
 
     /** Descriptors 1 and 2 are the log's. */
@@ -132,6 +137,7 @@ final class PasstCommand {
             try {
                 return PcapLink.open(link, Path.of(options.pcap), clock, out);
             } catch (IOException e) {
+                link.close();
                 throw new UncheckedIOException(e.getMessage(), e);
             }
         };

@@ -150,7 +150,15 @@ class CommandLineTest {
         }
         err.reset();
         assertThat(passt("-s", nowhere + "x".repeat(108))).isEqualTo(1);
-        assertThat(said().lines()).singleElement().asString().contains("107");
+        assertThat(said().lines())
+                .singleElement()
+                .asString()
+                .contains("-s, --socket")
+                .contains("107");
+        err.reset();
+        assertThat(passt("-p", nowhere)).isEqualTo(1);
+        assertThat(said()).contains("no such directory");
+        assertThat(socket()).doesNotExist();
     }
 
     @Test
