@@ -3,6 +3,7 @@ package io.passatelli.app;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.TypeConversionException;
@@ -14,10 +15,13 @@ final class CommandParser {
 
     /** Fills {@code options}. Returns null to go on, or the exit code when there is nothing more to do. */
     static @Nullable Integer parse(Object options, String... args) {
-        CommandLine line =
-                new CommandLine(options).setOverwrittenOptionsAllowed(true).setAllowOptionsAsOptionParameters(true);
+        CommandLine line = new CommandLine(options)
+                .setOverwrittenOptionsAllowed(true)
+                .setAllowOptionsAsOptionParameters(true)
+                .setExpandAtFiles(false);
         String name = line.getCommandName();
         try {
+            refuseValuesOfFlags(line, args);
             ParseResult result = line.parseArgs(args);
             if (result.isUsageHelpRequested()) {
                 line.usage(System.out);
@@ -41,6 +45,17 @@ final class CommandParser {
         }
     }
 
+    /** picocli would take {@code --flag=false}; getopt(3) and passt do not. */
+    private static void refuseValuesOfFlags(CommandLine line, String... args) {
+        for (String arg : args) {
+            int equals = arg.startsWith("--") ? arg.indexOf('=') : -1;
+            OptionSpec option = equals < 0 ? null : line.getCommandSpec().findOption(arg.substring(0, equals));
+            if (option != null && option.arity().max() == 0) {
+                throw new ParameterException(line, option.longestName() + " takes no value");
+            }
+        }
+    }
+
     private static String unknown(String argument) {
         return argument.startsWith("-") && argument.length() > 1
                 ? "unknown option '" + argument + "'"
@@ -48,7 +63,7 @@ final class CommandParser {
     }
 
     private static String sentence(ParameterException e) {
-        String where = e.getArgSpec() instanceof CommandLine.Model.OptionSpec option ? option.longestName() + ": " : "";
+        String where = e.getArgSpec() instanceof OptionSpec option ? option.longestName() + ": " : "";
         String why = e.getCause() instanceof TypeConversionException cause ? cause.getMessage() : e.getMessage();
         return where + why;
     }

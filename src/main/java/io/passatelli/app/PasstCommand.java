@@ -1,6 +1,8 @@
 package io.passatelli.app;
 
 import io.passatelli.base.Clock;
+import io.passatelli.base.Counters;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.host.GuestNetworks;
@@ -12,30 +14,25 @@ import io.passatelli.link.StreamLink;
 import io.passatelli.link.StreamSocket;
 import io.passatelli.os.Errno;
 import io.passatelli.os.LinuxOs;
+import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
 import io.passatelli.plane.DataPlane;
-import io.passatelli.plane.LinkFactory;
 import io.passatelli.plane.PlaneEvents;
-import io.passatelli.plane.PlaneHandle;
 import io.passatelli.plane.Surroundings;
-import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Objects;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 /** The passt role: one plane on a UNIX stream socket, on the main thread, until a signal or, with one-off, until its guest leaves. */
 final class PasstCommand {
-    private static final long STOP_SECONDS = 2;
-
     private final PasstOptions options;
     private final Log log;
     private final LinuxOs os = new LinuxOs();
     private final Clock clock = Clock.system();
+    private String listeningPath = "";
 
     private PasstCommand(PasstOptions options, Log log) {
         this.options = options;
@@ -50,67 +47,81 @@ final class PasstCommand {
             return done;
         }
         Log log = StderrLog.of(options.debug, options.quiet);
+        Ending ending = Ending.onSignal();
         try {
-            return new PasstCommand(options, log).serve();
-        } catch (IllegalArgumentException | IOException e) {
-            log.error(String.valueOf(e.getMessage()));
-        } catch (UncheckedIOException e) {
-            log.error(String.valueOf(e.getMessage()));
+            return new PasstCommand(options, log).serve(ending);
+        } finally {
+            ending.ended();
         }
-        return ExitCode.FAILURE;
     }
 
-    private int serve() throws IOException {
-        os.raiseOpenFiles();
-        GuestNetworks.Plan plan =
-                GuestNetworks.plan(options.guest(), HostDiscovery.discover(os), ResolvConf.read(ResolvConf.PATH));
+    private int serve(Ending ending) {
+        try (DataPlane plane = start(ending)) {
+            return run(plane);
+        } catch (StartException e) {
+            log.error(String.valueOf(e.getMessage()));
+            return ExitCode.FAILURE;
+        }
+    }
+
+    /** Until it is told to stop. A throwable out of the loop itself is a bug of ours: it ends the role, and says on which frame. */
+    private int run(DataPlane plane) {
+        try {
+            plane.run();
+            return ExitCode.OK;
+        } catch (Throwable t) {
+            log.error("bug: " + t + " ended the network; the last frame began " + plane.lastFrame());
+            for (StackTraceElement frame : t.getStackTrace()) {
+                log.error("  at " + frame);
+            }
+            return ExitCode.FAILURE;
+        }
+    }
+
+    private DataPlane start(Ending ending) throws StartException {
+        try {
+            os.raiseOpenFiles();
+            PlaneConfig config = plan();
+            boolean once = options.oneOff || options.fd != null;
+            Surroundings around = new Surroundings(os, clock, log, new SecureRandom()::nextLong);
+            PlaneEvents events = once ? ending : PlaneEvents.NOBODY;
+            DataPlane plane = new DataPlane(config, around, this::link, events);
+            ending.of(plane.handle());
+            Ip gateway = config.guest().gateway();
+            log.info("guest network: " + config.guest().address() + ", "
+                    + (gateway == null ? "no gateway" : "gateway " + gateway));
+            log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
+            return plane;
+        } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
+            throw new StartException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private PlaneConfig plan() throws IOException {
+        GuestNetworks.Plan plan = GuestNetworks.plan(options.guest(), HostDiscovery.discover(os), resolvConf());
         plan.remarks().forEach(log::warn);
         if (options.stderr) {
             log.warn("-e, --stderr: deprecated, and without effect");
         }
-        PlaneConfig config = plan.plane();
-        StreamSocket socket = options.fd == null ? listen() : null;
-        CountDownLatch ended = new CountDownLatch(1);
-        LastGuest lastGuest = new LastGuest();
-        SecureRandom random = new SecureRandom();
-        Surroundings around = new Surroundings(os, clock, log, random::nextLong);
-        try (DataPlane plane = new DataPlane(config, around, links(socket), lastGuest)) {
-            if (options.oneOff || socket == null) {
-                lastGuest.plane = plane.handle();
-            }
-            endOnSignal(plane.handle(), ended);
-            log.info("guest network: " + config.guest().address() + ", gateway "
-                    + config.guest().gateway());
-            log.info(socket == null ? "serving descriptor " + options.fd : "listening on " + socket.path());
-            plane.run();
-        } finally {
-            ended.countDown();
-        }
-        return ExitCode.OK;
+        return plan.plane();
     }
 
-    /** The JVM turns SIGTERM, SIGINT and SIGHUP into shutdown hooks, and would then end with 128 + the signal's number. */
-    private static void endOnSignal(PlaneHandle plane, CountDownLatch ended) {
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            if (ended.getCount() == 0) {
-                return; // the role has ended by itself, with its own exit code
-            }
-            plane.stop();
-            try {
-                ended.await(STOP_SECONDS, TimeUnit.SECONDS);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-            Runtime.getRuntime().halt(ExitCode.OK);
-        }));
-    }
-
-    private StreamSocket listen() throws IOException {
-        if (options.socket == null) {
-            return StreamSocket.probe(os, StreamSocket.DEFAULT_DIRECTORY);
-        }
+    private ResolvConf resolvConf() {
         try {
-            return StreamSocket.listen(os, Path.of(options.socket));
+            return ResolvConf.read(ResolvConf.PATH);
+        } catch (IOException e) {
+            log.warn(e.getMessage() + ", so no resolver of the host is told to the guest");
+            return ResolvConf.EMPTY;
+        }
+    }
+
+    private StreamSocket listen() {
+        try {
+            return options.socket == null
+                    ? StreamSocket.probe(os, StreamSocket.DEFAULT_DIRECTORY)
+                    : StreamSocket.listen(os, Path.of(options.socket));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e.getMessage(), e);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("-s, --socket: " + e.getMessage(), e);
         }
@@ -122,40 +133,42 @@ final class PasstCommand {
         if (fd < 0 || fd == 1 || fd == 2) {
             throw new IllegalArgumentException("-F, --fd: " + fd + " is neither 0 nor 3 or above");
         }
-        int error = os.option(fd, Socket.SOL_SOCKET, Socket.SO_ERROR);
-        if (error < 0) {
-            throw new IllegalArgumentException("-F, --fd: " + fd + " is no socket: " + Errno.text(-error));
+        int type = os.option(fd, Socket.SOL_SOCKET, Socket.SO_TYPE);
+        if (type < 0) {
+            throw new IllegalArgumentException("-F, --fd: " + fd + " is no socket: " + Errno.text(-type));
+        }
+        if (type != Socket.SOCK_STREAM || os.option(fd, Socket.SOL_SOCKET, Socket.SO_ACCEPTCONN) != 0) {
+            throw new IllegalArgumentException("-F, --fd: " + fd + " is not a connected stream socket");
         }
         return fd;
     }
 
-    private LinkFactory links(@Nullable StreamSocket socket) {
-        return (kernel, counters, out) -> {
-            Link link = socket == null
-                    ? StreamLink.connected(kernel, connectedFd(), counters, out)
-                    : StreamLink.listening(kernel, socket, counters, out);
-            if (options.pcap == null) {
-                return link;
-            }
-            try {
-                return PcapLink.open(link, Path.of(options.pcap), clock, out);
-            } catch (IOException e) {
-                link.close();
-                throw new UncheckedIOException(e.getMessage(), e);
-            }
-        };
+    private Link link(Os kernel, Counters counters, Log out) {
+        Link link;
+        if (options.fd != null) {
+            link = StreamLink.connected(kernel, connectedFd(), counters, out);
+        } else {
+            StreamSocket socket = listen();
+            listeningPath = socket.path().toString();
+            link = StreamLink.listening(kernel, socket, counters, out);
+        }
+        if (options.pcap == null) {
+            return link;
+        }
+        try {
+            return PcapLink.open(link, Path.of(options.pcap), clock, out);
+        } catch (IOException e) {
+            link.close();
+            throw new UncheckedIOException(e.getMessage(), e);
+        }
     }
 
-    /** Ends the plane when its guest leaves, where that was asked for. */
-    private static final class LastGuest implements PlaneEvents {
-        @Nullable
-        PlaneHandle plane;
+    /** Start-up did not succeed; the message is one sentence for the user. */
+    private static final class StartException extends Exception {
+        private static final long serialVersionUID = 1;
 
-        @Override
-        public void onGuestDown(int errno) {
-            if (plane != null) {
-                plane.stop();
-            }
+        StartException(String sentence, Exception cause) {
+            super(sentence, cause);
         }
     }
 }

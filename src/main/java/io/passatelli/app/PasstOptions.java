@@ -185,7 +185,7 @@ final class PasstOptions {
     @Nullable
     String mapHostLoopback;
 
-    @Option(names = "--no-map-gw", description = "same as --map-host-loopback none")
+    @Option(names = "--no-map-gw", description = "by default, no address reaches the host's loopback")
     boolean noMapGateway;
 
     @Option(
@@ -210,7 +210,7 @@ final class PasstOptions {
                 .dhcpSearch(!noDhcpSearch)
                 .dhcp(!noDhcp)
                 .icmp(!noIcmp)
-                .mapHostLoopback(noMapGateway ? "none" : mapHostLoopback)
+                .mapHostLoopback(noMapGateway && mapHostLoopback == null ? "none" : mapHostLoopback)
                 .outbound(outbound)
                 .outboundInterface(outboundInterface)
                 .build();

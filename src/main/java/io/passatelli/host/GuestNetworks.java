@@ -128,9 +128,11 @@ public final class GuestNetworks {
         } else {
             template = host.template4();
         }
-        if (template == null) {
+        if (template == null && options.addresses().isEmpty()) {
             remarks.add("No interface has a usable route, so the guest gets a link-local network");
-        } else if (template.address() == null && options.addresses().isEmpty()) {
+        } else if (template != null
+                && template.address() == null
+                && options.addresses().isEmpty()) {
             remarks.add("Interface " + template.link().name()
                     + " has no IPv4 address, so the guest gets a link-local network");
         }

@@ -80,7 +80,7 @@ public final class HostDiscovery {
                 if (failed.errno() == Errno.EAFNOSUPPORT || failed.errno() == Errno.EOPNOTSUPP) {
                     return true; // a kernel without this family: it has nothing of it
                 }
-                throw new IOException("rtnetlink: " + failed.why() + " (errno " + failed.errno() + ")");
+                throw new IOException("rtnetlink: " + failed.why() + ": " + Errno.text(failed.errno()));
             }
             if (outcome != Outcome.Progress.MORE) {
                 return outcome == Outcome.Progress.DONE;
@@ -118,7 +118,7 @@ public final class HostDiscovery {
 
     private static int check(String call, long result) throws IOException {
         if (result < 0) {
-            throw new IOException("rtnetlink: " + call + " failed (errno " + -result + ")");
+            throw new IOException("rtnetlink: " + call + ": " + Errno.text((int) -result));
         }
         return (int) Math.min(result, Integer.MAX_VALUE);
     }

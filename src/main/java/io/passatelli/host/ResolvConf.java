@@ -1,5 +1,6 @@
 package io.passatelli.host;
 
+import io.passatelli.base.IoReason;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.DomainName;
@@ -35,7 +36,7 @@ public record ResolvConf(List<Ip> resolvers4, List<Ip> resolvers6, List<String> 
         } catch (NoSuchFileException e) {
             return EMPTY;
         } catch (IOException e) {
-            throw new IOException("cannot read " + path + ": " + e.getMessage(), e);
+            throw new IOException("cannot read " + path + ": " + IoReason.of(e), e);
         }
         String text = new String(bytes, StandardCharsets.ISO_8859_1);
         boolean cut = bytes.length == Limits.RESOLV_CONF_BYTES;

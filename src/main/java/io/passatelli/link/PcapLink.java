@@ -2,6 +2,7 @@ package io.passatelli.link;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.HotPath;
+import io.passatelli.base.IoReason;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.loop.EventLoop;
@@ -13,9 +14,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -73,7 +71,7 @@ public final class PcapLink implements Link {
             made.writeFileHeader();
             return made;
         } catch (IOException e) {
-            throw new IOException("cannot capture to '" + file + "': " + reason(e), e);
+            throw new IOException("cannot capture to '" + file + "': " + IoReason.of(e), e);
         }
     }
 
@@ -160,7 +158,7 @@ public final class PcapLink implements Link {
         try {
             channel.close();
         } catch (IOException e) {
-            log.error("the capture '" + file + "' may be incomplete: " + reason(e));
+            log.error("the capture '" + file + "' may be incomplete: " + IoReason.of(e));
         }
     }
 
@@ -199,16 +197,6 @@ public final class PcapLink implements Link {
 
     private void stopCapturing(IOException e) {
         capturing = false;
-        log.error("capturing to '" + file + "' ended: " + reason(e));
-    }
-
-    /** The message of a FileSystemException is the path again. */
-    private static String reason(IOException e) {
-        return switch (e) {
-            case NoSuchFileException _ -> "there is no such directory";
-            case AccessDeniedException _ -> "permission denied";
-            case FileSystemException other when other.getReason() != null -> other.getReason();
-            default -> String.valueOf(e.getMessage());
-        };
+        log.error("capturing to '" + file + "' ended: " + IoReason.of(e));
     }
 }

@@ -96,7 +96,7 @@ public final class EventLoop implements AutoCloseable {
 
     private static int check(String call, int rc) {
         if (rc < 0) {
-            throw new IllegalStateException("the event loop cannot start: " + call + " failed with errno " + -rc);
+            throw new IllegalStateException("the event loop cannot start: " + call + ": " + Errno.text(-rc));
         }
         return rc;
     }
@@ -228,7 +228,7 @@ public final class EventLoop implements AutoCloseable {
     }
 
     private static IllegalStateException waitFailed(int errno) {
-        return new IllegalStateException("the event loop ends: epoll_pwait2 failed with errno " + errno);
+        return new IllegalStateException("the event loop ends: epoll_pwait2: " + Errno.text(errno));
     }
 
     private void deliver(long ref, int happened) {
@@ -321,15 +321,13 @@ public final class EventLoop implements AutoCloseable {
         long suppressed = logLimit.takeSuppressed();
         String name = who == null ? "" : " " + who.getClass().getName();
         String others = suppressed == 0 ? "" : " (" + suppressed + " faults before it were not logged)";
-        log.error("Fault in " + what + name + ": " + thrown + others);
-        log.debug(() -> {
-            StringBuilder frames = new StringBuilder("Fault came from:");
-            StackTraceElement[] trace = thrown.getStackTrace();
-            for (int i = 0; i < Math.min(FRAMES_IN_LOG, trace.length); i++) {
-                frames.append("\n  at ").append(trace[i]);
-            }
-            return frames.toString();
-        });
+        StackTraceElement[] trace = thrown.getStackTrace();
+        String at = trace.length == 0 ? "" : " at " + trace[0];
+        log.error("Fault in " + what + name + ": " + thrown + at + others);
+        for (int i = 1; i < Math.min(FRAMES_IN_LOG, trace.length); i++) {
+            StackTraceElement frame = trace[i];
+            log.debug(() -> "  called at " + frame);
+        }
     }
 
     /** Turns until {@link #stop}. A throwable out of a handler is logged and counted; one out of the loop itself is thrown. */

@@ -17,9 +17,11 @@ public final class Socket {
 
     public static final int SOL_SOCKET = 1;
     public static final int SO_REUSEADDR = 2;
+    public static final int SO_TYPE = 3;
     public static final int SO_ERROR = 4;
     public static final int SO_SNDBUF = 7;
     public static final int SO_RCVBUF = 8;
+    public static final int SO_ACCEPTCONN = 30;
 
     public static final int MSG_PEEK = 2;
     public static final int MSG_TRUNC = 0x20;

@@ -9,6 +9,7 @@ import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowTable;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
+import io.passatelli.link.Link;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.proto.arp.ArpResponder;
 import io.passatelli.proto.dhcp.DhcpResponder;
@@ -34,25 +35,35 @@ public final class DataPlane implements AutoCloseable {
     private final FrameRouter router;
     private final PlaneHandle handle;
 
-    /** Makes and binds everything; nothing happens before {@link #run}. */
+    /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
         loop = new EventLoop(around.os(), around.clock(), around.log());
-        link = new MeteredLink(links.make(around.os(), counters, around.log()));
-        flows = new FlowTable(
-                Limits.FLOWS, around.seeds().getAsLong(), around.seeds().getAsLong());
-        GuestState guest = new GuestState(config.guest());
-        FrameComposer composer = new FrameComposer(guest);
-        icmp = new IcmpTranslator(
-                config,
-                new AddressMap(config),
-                new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
-        DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
-        sayTooLong(dhcp, around.log());
-        Responders responders = new Responders(new ArpResponder(guest, composer, link), dhcp, icmp);
-        router = new FrameRouter(link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
-        handle = new PlaneHandle(loop, this::snapshot);
-        link.bind(loop, router);
-        loop.onTurnEnd(this::onTurnEnd);
+        Link made = null;
+        try {
+            made = links.make(around.os(), counters, around.log());
+            link = new MeteredLink(made);
+            flows = new FlowTable(
+                    Limits.FLOWS, around.seeds().getAsLong(), around.seeds().getAsLong());
+            GuestState guest = new GuestState(config.guest());
+            FrameComposer composer = new FrameComposer(guest);
+            icmp = new IcmpTranslator(
+                    config,
+                    new AddressMap(config),
+                    new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
+            DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
+            sayTooLong(dhcp, around.log());
+            Responders responders = new Responders(new ArpResponder(guest, composer, link), dhcp, icmp);
+            router = new FrameRouter(link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
+            handle = new PlaneHandle(loop, this::snapshot);
+            link.bind(loop, router);
+            loop.onTurnEnd(this::onTurnEnd);
+        } catch (Throwable t) {
+            if (made != null) {
+                made.close();
+            }
+            loop.close();
+            throw t;
+        }
     }
 
     private static void sayTooLong(DhcpResponder dhcp, Log log) {
@@ -73,6 +84,11 @@ public final class DataPlane implements AutoCloseable {
         } finally {
             handle.ended();
         }
+    }
+
+    /** The first bytes of the frame that was routed last, in hexadecimal; for the line that says why a plane ended. */
+    public String lastFrame() {
+        return router.lastFrame();
     }
 
     /** For tests with a clock of their own: one turn of the loop, which waits at most {@code mostNs}. */

@@ -36,6 +36,7 @@ final class FrameRouter implements Link.Listener {
     private final RateLimit macLines = new RateLimit();
     private final RateLimit bugLines = new RateLimit();
     private long violations;
+    private int last;
     private boolean up;
 
     FrameRouter(Link link, GuestState guest, Responders responders, Reports reports) {
@@ -59,6 +60,11 @@ final class FrameRouter implements Link.Listener {
         return violations;
     }
 
+    /** In hexadecimal; empty before the first frame. */
+    String lastFrame() {
+        return head(batch.frame(last));
+    }
+
     /** One batch for each call: the link calls again as long as it may have more, so others get their turn between. */
     @HotPath
     @Override
@@ -78,6 +84,7 @@ final class FrameRouter implements Link.Listener {
 
     @HotPath
     private Drop guarded(int i, int queue, long nowNs) {
+        last = i;
         try {
             return route(i, queue, nowNs);
         } catch (Throwable t) {

@@ -11,6 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
@@ -157,8 +158,30 @@ class CommandLineTest {
                 .contains("107");
         err.reset();
         assertThat(passt("-p", nowhere)).isEqualTo(1);
-        assertThat(said()).contains("no such directory");
+        assertThat(said()).contains("No such file or directory");
         assertThat(socket()).doesNotExist();
+    }
+
+    @Test
+    void flagTakesNoValue() {
+        assertThat(passt("--no-icmp=false")).isEqualTo(1);
+        assertThat(said().lines()).singleElement().asString().contains("--no-icmp takes no value");
+    }
+
+    @Test
+    void fileOfArgumentsIsNotRead() throws Exception {
+        Path file = Files.writeString(directory.resolve("arguments"), "--version");
+        assertThat(passt("@" + file)).isEqualTo(1);
+        assertThat(said()).contains("unexpected argument '@" + file + "'");
+    }
+
+    @Test
+    void lastOfSocketAndDescriptorWins() {
+        assertThat(passt("-F", "1000000", "-s", "/dev/null/x")).isEqualTo(1);
+        assertThat(said()).contains("/dev/null/x").doesNotContain("1000000");
+        err.reset();
+        assertThat(passt("-s", "/dev/null/x", "-F", "1000000")).isEqualTo(1);
+        assertThat(said()).contains("-F, --fd: 1000000").doesNotContain("/dev/null/x");
     }
 
     @Test

@@ -473,10 +473,10 @@ class EventLoopTest {
         }
         assertThat(log.stream().filter(line -> line.startsWith("ERROR"))).hasSize(Limits.LOG_LINES_PER_SECOND);
         assertThat(log.getFirst())
-                .isEqualTo("ERROR Fault in handler " + Probe.class.getName()
-                        + ": java.lang.IllegalStateException: deliberate");
-        assertThat(log.get(1)).startsWith("DEBUG Fault came from:\n  at ").contains("EventLoopTest.fail(");
-        assertThat(log.get(1).lines().count()).isLessThanOrEqualTo(9);
+                .startsWith("ERROR Fault in handler " + Probe.class.getName()
+                        + ": java.lang.IllegalStateException: deliberate at ")
+                .contains("EventLoopTest.fail(");
+        assertThat(log.get(1)).startsWith("DEBUG   called at ");
 
         clockNs += SECOND_NS;
         oneBatchOf(fd);

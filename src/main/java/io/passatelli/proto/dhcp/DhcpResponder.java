@@ -84,7 +84,7 @@ public final class DhcpResponder {
 
     /** A guest that offloads leaves the sum of the pseudo-header, or vouches for the checksum. */
     private boolean isGood(Frame frame) {
-        if ((frame.offload().flags & (Offload.NEEDS_CSUM | Offload.DATA_VALID)) != 0) {
+        if (frame.offload().vouchesForChecksum()) {
             return true;
         }
         int length = frame.l4Length();
