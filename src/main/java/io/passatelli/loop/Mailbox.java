@@ -75,12 +75,31 @@ public final class Mailbox {
      * the order of its thread's offers, unless the loop ends before: then never, so a caller that waits for an answer needs a time limit.
      */
     public boolean offer(Runnable command) {
-        producers.incrementAndGet();
-        try {
-            return !closed && enqueue(command);
-        } finally {
-            producers.decrementAndGet();
+        if (!enter()) {
+            return false;
         }
+        try {
+            return enqueue(command);
+        } finally {
+            leave();
+        }
+    }
+
+    /** False once closed. Looks before it counts as well, so that callers who go on asking do not keep {@link #close} waiting. */
+    private boolean enter() {
+        if (closed) {
+            return false;
+        }
+        producers.incrementAndGet();
+        if (closed) {
+            leave();
+            return false;
+        }
+        return true;
+    }
+
+    private void leave() {
+        producers.decrementAndGet();
     }
 
     private boolean enqueue(Runnable command) {
@@ -104,13 +123,13 @@ public final class Mailbox {
 
     /** Any thread: ends the loop's sleep, or its next one. Nothing happens once closed. */
     void wake() {
-        producers.incrementAndGet();
+        if (!enter()) {
+            return;
+        }
         try {
-            if (!closed) {
-                write();
-            }
+            write();
         } finally {
-            producers.decrementAndGet();
+            leave();
         }
     }
 

@@ -336,6 +336,16 @@ class EventLoopTest {
     }
 
     @Test
+    void offerToALoopAtWorkWritesNothing() {
+        var probe = new Probe();
+        oneBatchOf(watchedBy(loop.register(probe), 1));
+        probe.then = () -> loop.mailbox().offer(() -> happened.add("command"));
+        loop.turn(-1);
+        assertThat(happened).last().isEqualTo("command");
+        assertThat(os.eventfdWrites).isZero();
+    }
+
+    @Test
     void faultsAreCountedAndTheTurnGoesOn() {
         var bad = new Probe();
         bad.then = EventLoopTest::fail;

@@ -14,7 +14,10 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -23,6 +26,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 class MailboxStressTest {
     private static final int PRODUCERS = 4;
     private static final int EACH = 25_000;
+    private static final int LITMUS_ROUNDS = 20_000;
 
     /** A sleep of this length with a command waiting is a lost wake-up, and fails the test; none is needed otherwise. */
     private static final long LOST_AFTER_S = 30;
@@ -55,6 +59,16 @@ class MailboxStressTest {
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return -Errno.EIO;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public int close(int fd) {
+            lock.lock();
+            try {
+                return super.close(fd);
             } finally {
                 lock.unlock();
             }
@@ -145,38 +159,80 @@ class MailboxStressTest {
         }
     }
 
-    /** Offers race with close: each is either refused or taken, and none writes to the closed descriptor. */
+    /** The store-buffer test: of one offer and one going to sleep, at the same moment, at least one side sees the other. */
     @Test
     @Timeout(120)
-    void closeWaitsForOffersUnderWay() throws Exception {
-        try (ExecutorService threads = Executors.newFixedThreadPool(PRODUCERS)) {
-            for (int round = 0; round < 200; round++) {
-                var os = new BlockingOs();
-                var mailbox = new Mailbox(os, os.eventfd());
-                mailbox.maySleep();
-                List<Future<Integer>> refusals = new ArrayList<>();
-                for (int p = 0; p < PRODUCERS; p++) {
-                    refusals.add(threads.submit(() -> offerUntilRefused(mailbox)));
+    void offerAndSleepNeverMissEachOther() throws Exception {
+        var os = new ScriptedOs(); // written by the producer, read when its round is over
+        var mailbox = new Mailbox(os, os.eventfd());
+        var round = new AtomicInteger();
+        var done = new AtomicInteger();
+        try (ExecutorService threads = Executors.newFixedThreadPool(1)) {
+            Future<?> producer = threads.submit(() -> {
+                for (int i = 1; i <= LITMUS_ROUNDS; i++) {
+                    awaitValue(round, i);
+                    mailbox.offer(() -> {});
+                    done.set(i);
                 }
-                while (mailbox.isEmpty()) {
-                    Thread.onSpinWait();
+            });
+            int missed = 0;
+            for (int i = 1; i <= LITMUS_ROUNDS; i++) {
+                int writesBefore = os.eventfdWrites;
+                round.set(i);
+                for (int phase = i & 63; phase > 0; phase--) {
+                    Thread.onSpinWait(); // so that the two meet at every distance
                 }
-                mailbox.close();
-                for (Future<Integer> each : refusals) {
-                    assertThat(each.get())
-                            .isNotNegative(); // Mailbox.write asserts its result, so EBADF would have thrown
+                boolean sleeps = mailbox.maySleep();
+                awaitValue(done, i);
+                if (sleeps && os.eventfdWrites == writesBefore) {
+                    missed++;
                 }
-                assertThat(os.open).isEmpty();
+                mailbox.awake();
+                assertThat(mailbox.poll()).isNotNull();
+            }
+            producer.get();
+            assertThat(missed).isZero();
+        }
+    }
+
+    private static void awaitValue(AtomicInteger variable, int value) {
+        for (int spins = 0; variable.get() != value; spins++) {
+            if (spins < 2_000) {
+                Thread.onSpinWait();
+            } else {
+                LockSupport.parkNanos(1_000); // the other side has no processor now: leave it ours
             }
         }
     }
 
-    private static int offerUntilRefused(Mailbox mailbox) {
-        int taken = 0;
-        while (mailbox.offer(() -> {})) {
-            mailbox.wake();
-            taken++;
+    /** Wake-ups race with close: none reaches the descriptor once it is closed (Mailbox asserts what the write says). */
+    @Test
+    @Timeout(120)
+    void closeWaitsForWakeUpsUnderWay() throws Exception {
+        try (ExecutorService threads = Executors.newFixedThreadPool(PRODUCERS)) {
+            for (int round = 0; round < 100; round++) {
+                var os = new BlockingOs();
+                var mailbox = new Mailbox(os, os.eventfd());
+                var over = new AtomicBoolean();
+                var begun = new AtomicInteger();
+                List<Future<?>> producers = new ArrayList<>();
+                for (int p = 0; p < PRODUCERS; p++) {
+                    producers.add(threads.submit(() -> {
+                        begun.incrementAndGet();
+                        while (!over.get()) {
+                            mailbox.wake();
+                        }
+                    }));
+                }
+                awaitValue(begun, PRODUCERS);
+                mailbox.close();
+                over.set(true);
+                for (Future<?> each : producers) {
+                    each.get();
+                }
+                assertThat(os.open).isEmpty();
+                assertThat(mailbox.offer(() -> {})).isFalse();
+            }
         }
-        return taken;
     }
 }
