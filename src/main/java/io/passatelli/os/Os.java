@@ -2,7 +2,8 @@ package io.passatelli.os;
 
 /**
  * The kernel, as the loop thread uses it. Every result is ≥ 0 or {@code -errno} ({@link Errno}); EINTR is retried inside, but for
- * {@link #epollWait}, where it means "no events". Every descriptor made here is close-on-exec, and non-blocking. Loop thread only.
+ * {@link #epollWait}, where it means "no events". Every descriptor made here is close-on-exec, and non-blocking. Loop
+ * thread only, but for {@link #writev}, by which other threads wake a loop.
  */
 public interface Os extends AutoCloseable {
     int NONE = -1;

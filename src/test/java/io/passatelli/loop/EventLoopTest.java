@@ -491,7 +491,10 @@ class EventLoopTest {
         clockNs += SECOND_NS;
         oneBatchOf(fd);
         loop.turn(0);
-        assertThat(log.get(log.size() - 2)).contains("(3 faults before it were not logged)");
+        assertThat(log.stream().filter(line -> line.startsWith("ERROR")))
+                .last()
+                .asString()
+                .contains("(3 faults before it were not logged)");
     }
 
     @Test
@@ -519,7 +522,7 @@ class EventLoopTest {
         assertThatThrownBy(loop::run)
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("epoll_pwait2")
-                .hasMessageContaining("errno 9");
+                .hasMessageContaining("Bad file descriptor");
     }
 
     @Test
@@ -578,10 +581,10 @@ class EventLoopTest {
         broken.epollCreateAnswer = -Errno.EMFILE;
         assertThatThrownBy(() -> start(broken))
                 .hasMessageContaining("epoll_create1")
-                .hasMessageContaining("errno 24");
+                .hasMessageContaining("Too many open files");
         broken.epollCreateAnswer = 0;
         broken.eventfdAnswer = -Errno.ENFILE;
-        assertThatThrownBy(() -> start(broken)).hasMessageContaining("eventfd2").hasMessageContaining("errno 23");
+        assertThatThrownBy(() -> start(broken)).hasMessageContaining("eventfd2").hasMessageContaining("Too many open files in system");
         assertThat(broken.open).isEmpty();
         broken.eventfdAnswer = 0;
         broken.epollCtlAnswer = -Errno.ENOMEM;
