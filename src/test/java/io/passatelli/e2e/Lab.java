@@ -20,7 +20,15 @@ final class Lab implements AutoCloseable {
     static Lab up() throws IOException, InterruptedException {
         Lab lab = new Lab();
         Runtime.getRuntime().addShutdownHook(lab.atEnd);
-        Command.run(LIMIT, List.of("scripts/lab.sh", "up", lab.name)).succeeded();
+        boolean isUp = false;
+        try {
+            Command.run(LIMIT, List.of("scripts/lab.sh", "up", lab.name)).succeeded();
+            isUp = true;
+        } finally {
+            if (!isUp) {
+                lab.close();
+            }
+        }
         return lab;
     }
 

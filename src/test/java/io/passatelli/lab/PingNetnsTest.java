@@ -5,6 +5,8 @@ import org.junit.jupiter.api.Test;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -57,7 +59,7 @@ class PingNetnsTest {
         try (Lab lab = Lab.make();
                 PlaneProcess plane = lab.startPlane()) {
             setByHand(lab, 1500);
-            assertThat(ping(lab, 1, "10.77.0.77").code()).isNotZero();
+            assertThat(unanswered(lab, 1, "10.77.0.77").code()).isNotZero();
             ping(lab, 2, Lab.PEER).orThrow();
             assertThat(plane.stop()).isZero();
         }
@@ -70,7 +72,7 @@ class PingNetnsTest {
                     .orThrow();
             try (PlaneProcess plane = lab.startPlane()) {
                 setByHand(lab, 1500);
-                assertThat(ping(lab, 3, Lab.PEER).code()).isNotZero();
+                assertThat(unanswered(lab, 3, Lab.PEER).code()).isNotZero();
                 assertThat(plane.log().lines().filter(line -> line.contains("net.ipv4.ping_group_range")))
                         .hasSize(1);
                 assertThat(plane.stats()).containsEntry("ICMP_SOCKET_REFUSED", 3L);
@@ -132,16 +134,24 @@ class PingNetnsTest {
                 .orThrow();
     }
 
-    /** {@code count} echoes, 50 ms apart, each with a second to come back; all must. */
+    /** {@code count} echoes, 50 ms apart, each with ten seconds to come back; all must. */
     private static Lab.Outcome ping(Lab lab, int count, String... arguments) throws IOException {
-        String[] command = new String[8 + arguments.length];
-        String[] fixed = {"ping", "-c", Integer.toString(count), "-i", "0.05", "-W", "1", "-n"};
-        System.arraycopy(fixed, 0, command, 0, fixed.length);
-        System.arraycopy(arguments, 0, command, fixed.length, arguments.length);
-        Lab.Outcome outcome = lab.in(lab.vm(), LIMIT, command);
+        Lab.Outcome outcome = echoes(lab, count, "10", arguments);
         if (outcome.code() == 0) {
             assertThat(outcome.output()).contains(" 0% packet loss").doesNotContain("DIFFERENT ADDRESS");
         }
         return outcome;
+    }
+
+    /** The same where no answer is expected, nor waited for longer than a second. */
+    private static Lab.Outcome unanswered(Lab lab, int count, String... arguments) throws IOException {
+        return echoes(lab, count, "1", arguments);
+    }
+
+    private static Lab.Outcome echoes(Lab lab, int count, String waitS, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.addAll(List.of("ping", "-c", Integer.toString(count), "-i", "0.05", "-W", waitS, "-n"));
+        command.addAll(List.of(arguments));
+        return lab.in(lab.vm(), LIMIT, command.toArray(String[]::new));
     }
 }
