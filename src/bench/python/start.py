@@ -4,7 +4,6 @@ Start, memory and echo round trips of passt (ours) beside Debian's passt and pas
 Called by scripts/bench-start.sh as root, with the name of a lab (scripts/lab.sh) that is up; all programs run in its pod.
 """
 
-import os
 import re
 import signal
 import socket
@@ -24,16 +23,14 @@ GUEST = f"{LAB}-vm"
 PEER_ADDRESS = "10.77.0.3"  # the gateway's address would be mapped to the host's loopback
 ROUNDS = 11
 PINGS = 2_000
-TICK = os.sysconf("SC_CLK_TCK")
 OURS = [str(ROOT / "target/passatelli/bin/passt"), "-f", "-q"]
 DEBIAN_PASST = ["/usr/bin/passt", "-f", "-q", "--runas", "0"]
 DEBIAN_PASTA = ["/usr/bin/pasta", "-f", "-q", "--runas", "0", "--config-net"]
 
 
 def cpu_seconds(pid):
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    """Time on a processor so far, of all threads that live (schedstat counts nanoseconds, stat only ticks)."""
+    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
 def private_mib(pid):
@@ -108,16 +105,17 @@ def stream_echo(command):
     served = Served(command)
     try:
         served.link.settimeout(5)
+        frames = Frames(served.link)
         for warm in range(PINGS):
             served.link.sendall(echo_frame(warm))
-            wait_for_reply(served.link)
+            frames.wait_for_echo_reply()
         times = []
         cpu = cpu_seconds(served.process.pid)
         for sequence in range(PINGS):
             frame = echo_frame(sequence)
             began = time.perf_counter()
             served.link.sendall(frame)
-            wait_for_reply(served.link)
+            frames.wait_for_echo_reply()
             times.append(time.perf_counter() - began)
         spent = cpu_seconds(served.process.pid) - cpu
         return statistics.median(times) * 1e6, spent / PINGS * 1e6
@@ -125,17 +123,29 @@ def stream_echo(command):
         served.close()
 
 
-def wait_for_reply(link):
-    """Reads frames until an ICMP echo reply; each small frame arrives whole."""
-    while True:
-        data = link.recv(65536)
-        at = 0
-        while at + 4 <= len(data):
-            length = struct.unpack_from("!I", data, at)[0]
-            frame = data[at + 4 : at + 4 + length]
-            if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 0:
-                return
-            at += 4 + length
+class Frames:
+    """Frames from the UNIX socket, however the other side cuts them."""
+
+    def __init__(self, link):
+        self.link = link
+        self.data = b""
+
+    def next(self):
+        while True:
+            if len(self.data) >= 4:
+                end = 4 + struct.unpack_from("!I", self.data)[0]
+                if len(self.data) >= end:
+                    frame, self.data = self.data[4:end], self.data[end:]
+                    return frame
+            more = self.link.recv(65536)
+            if not more:
+                raise SystemExit("the other side closed the link")
+            self.data += more
+
+    def wait_for_echo_reply(self):
+        frame = b""
+        while not (frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 0):
+            frame = self.next()
 
 
 def tap_echo(launch):
