@@ -13,7 +13,7 @@ SEED ?= 1
 FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused'
 
-.PHONY: help build test-quick test demo bench-start bench-jmh fuzz sim format clean
+.PHONY: help build reproducible test-quick test demo bench-start bench-jmh fuzz sim format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -21,7 +21,11 @@ help: ## this list
 build: ## compile and assemble target/passatelli (programs in bin/)
 	@$(setup) build
 	@$(MVN) -q package -DskipTests
-	@if [ -x scripts/assemble.sh ]; then . scripts/jdk.sh && scripts/assemble.sh; fi
+	@. scripts/jdk.sh && scripts/assemble.sh
+
+reproducible: ## build HEAD twice, in different places: the class files have to be the same
+	@$(setup) build
+	@. scripts/jdk.sh && scripts/reproducible.sh
 
 test-quick: ## the tests that need neither root nor a network
 	@$(setup) build
@@ -42,7 +46,7 @@ bench-start: ## how long it takes until passt serves, and how much memory it the
 	@. scripts/jdk.sh && scripts/bench-start.sh
 
 bench-jmh: ## microbenchmarks
-	@$(setup) build
+	@$(setup) bench
 	@$(MVN) verify -Pbench -DskipTests
 	@python3 src/bench/python/jmh.py
 

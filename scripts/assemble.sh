@@ -1,6 +1,6 @@
 #!/bin/sh
 # Lays out target/passatelli (bin/, lib/) from what Maven packaged, and trains the ahead-of-time cache of the passt role.
-# Needs JAVA_HOME (". scripts/jdk.sh"). The training run serves a scripted guest over a socket of its own.
+# Needs JAVA_HOME (". scripts/jdk.sh"). The training run serves a scripted guest over a socket of its own, on a network that is the same everywhere.
 set -eu
 cd "$(dirname "$0")/.."
 tree=$PWD/target/passatelli
@@ -10,11 +10,12 @@ install -m 755 src/main/sh/passatelli "$tree/bin/passatelli"
 ln -sf passatelli "$tree/bin/passt"
 printf '%s\n' "$JAVA_HOME" > "$tree/lib/java-home"
 
-# A cache belongs to jars of one time stamp: with the same jar it stays.
-if cmp -s target/passatelli-*.jar "$tree/lib/passatelli.jar" && [ -s "$tree/lib/passt.aot" ]; then
+# A cache belongs to one JVM, its options, and jars of one time stamp: as long as these are the same, it stays.
+stamp=$(cat target/passatelli-*.jar src/main/sh/passatelli scripts/Train.java "$tree"/lib/picocli.jar "$JAVA_HOME/release" | sha256sum)
+if [ -s "$tree/lib/passt.aot" ] && [ "$(cat "$tree/lib/passt.aot.stamp" 2> /dev/null)" = "$stamp" ]; then
     exit 0
 fi
-rm -f "$tree/lib/passt.aot"
+rm -f "$tree/lib/passt.aot" "$tree/lib/passt.aot.stamp"
 cp -p target/passatelli-*.jar "$tree/lib/passatelli.jar"
 chmod -R a+rX "$tree"
 
@@ -23,7 +24,8 @@ trap 'rm -rf "$work"' EXIT
 "$JAVA_HOME/bin/java" -Xlog:disable scripts/Train.java "$work/train.socket" &
 guest=$!
 if ! PASSATELLI_AOT_OPTION="-XX:AOTCacheOutput=$tree/lib/passt.aot" \
-    timeout 60 "$tree/bin/passt" -f -q --one-off -s "$work/train.socket" > "$work/log" 2>&1; then
+    timeout 60 "$tree/bin/passt" -f -q --one-off -s "$work/train.socket" \
+    -a 192.0.2.2/24 -g 192.0.2.1 -D none -S none > "$work/log" 2>&1; then
     cat "$work/log" >&2
     echo "assemble: the training run failed" >&2
     kill "$guest" 2> /dev/null || true
@@ -36,3 +38,4 @@ if [ ! -s "$tree/lib/passt.aot" ]; then
     exit 1
 fi
 chmod a+r "$tree/lib/passt.aot"
+printf '%s\n' "$stamp" > "$tree/lib/passt.aot.stamp"

@@ -57,7 +57,7 @@ lab_down() {
         if [ -e "/run/netns/$namespace" ]; then
             pids=$(ip netns pids "$namespace" 2> /dev/null)
             # shellcheck disable=SC2086
-            [ -z "$pids" ] || kill $pids 2> /dev/null
+            [ -z "$pids" ] || kill $pids 2> /dev/null || true
             ip netns delete "$namespace"
         fi
     done

@@ -11,9 +11,8 @@ case ${1:-} in
     build) packages=("${build[@]}") ;;
     demo) packages=("${build[@]}" "${net[@]}" "${guest[@]}") ;;
     test) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
-        dhcpcd-base gcc iperf3 isc-dhcp-client libc6-dev linux-libc-dev ndisc6 nftables passt socat
-        tcpdump tshark udhcpc) ;;
-    bench) packages=("${build[@]}" "${net[@]}" iperf3 passt slirp4netns socat) ;;
+        dhcpcd-base gcc isc-dhcp-client libc6-dev linux-libc-dev socat tshark udhcpc) ;;
+    bench) packages=("${build[@]}" "${net[@]}" git passt python3) ;;
     *)
         echo "usage: $0 build|test|demo|bench" >&2
         exit 2

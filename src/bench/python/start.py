@@ -141,8 +141,9 @@ def wait_for_reply(link):
 def tap_echo(launch):
     """Median round trip in µs of ping(8) in a namespace guest, and CPU µs of the process per echo."""
     subprocess.run(["ip", "netns", "add", GUEST], check=True)
-    process = launch()
+    process = None
     try:
+        process = launch()
         subprocess.run(["ip", "-n", GUEST, "link", "set", "lo", "up"], check=True)
         deadline = time.monotonic() + 20
         ping = ["ip", "netns", "exec", GUEST, "ping", "-n", "-i", "0.001", "-s", "56", PEER_ADDRESS, "-c"]
@@ -157,20 +158,30 @@ def tap_echo(launch):
         times = [float(t) for t in re.findall(r"time=([\d.]+) ms", out)]
         return statistics.median(times) * 1e3, spent / PINGS * 1e6
     finally:
-        if process.stdin:
-            process.stdin.close()
-        process.terminate()
-        process.wait(10)
+        if process:
+            if process.stdin:
+                process.stdin.close()
+            process.terminate()
+            process.wait(10)
         subprocess.run(["ip", "netns", "delete", GUEST], check=True)
 
 
 def our_tap():
     """The data plane over a TAP, as a test program: the pasta role is not there yet."""
     java = Path((ROOT / "target/passatelli/lib/java-home").read_text().strip()) / "bin/java"
-    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC", "-Xmx48m"]
+    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-Xmx48m", "-ea:io.passatelli..."]
     command += ["-cp", f"{ROOT}/target/classes:{ROOT}/target/test-classes:{ROOT}/target/passatelli/lib/*", "io.passatelli.lab.TapPlane"]
-    process = subprocess.Popen(["ip", "netns", "exec", POD] + command + [f"/run/netns/{GUEST}", "tap0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    process.stdout.readline()  # "ready"
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", POD] + command + [f"namespace=/run/netns/{GUEST}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    said = process.stdout.readline()
+    if said != "ready\n":
+        process.kill()
+        raise SystemExit(f"the plane over a TAP did not start: {said!r}")
     for words in ("link set tap0 up mtu 65520", "address add 10.77.0.2/24 dev tap0", "route add default via 10.77.0.1"):
         subprocess.run(["ip", "-n", GUEST] + words.split(), check=True)
     return process

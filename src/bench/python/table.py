@@ -9,11 +9,18 @@ ROOT = Path(__file__).resolve().parents[3]
 HISTORY = ROOT / "docs" / "bench" / "history.jsonl"
 
 
+def git(*words):
+    """What git says, or None: a tree need not be a repository of this user."""
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
 def commit():
     """The commit that is measured; a tree with changes says so."""
-    head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "src/main", "pom.xml"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    return head + ("+" if changed else "")
+    head = git("rev-parse", "--short=12", "HEAD")
+    if head is None:
+        return "unknown"
+    return head + ("+" if git("status", "--porcelain", "--", "src/main", "pom.xml") else "")
 
 
 def interleave(rounds, *measures):
@@ -31,6 +38,7 @@ class Table:
     def __init__(self, bench):
         self.bench = bench
         self.rows = []
+        self.commit = commit()
 
     def row(self, name, unit, ours, peer=None, peer_name=None):
         """One row from the rounds' figures; `peer` None: nobody to compare with."""
@@ -45,7 +53,7 @@ class Table:
                 "peer": round(theirs, 6) if theirs is not None else None,
                 "peerName": peer_name if theirs is not None else None,
                 "ratio": round(mine / theirs, 3) if theirs else None,
-                "commit": commit(),
+                "commit": self.commit,
             }
         )
 

@@ -65,6 +65,9 @@ final class PasstCommand {
         GuestNetworks.Plan plan =
                 GuestNetworks.plan(options.guest(), HostDiscovery.discover(os), ResolvConf.read(ResolvConf.PATH));
         plan.remarks().forEach(log::warn);
+        if (options.stderr) {
+            log.warn("-e, --stderr: deprecated, and without effect");
+        }
         PlaneConfig config = plan.plane();
         StreamSocket socket = options.fd == null ? listen() : null;
         CountDownLatch ended = new CountDownLatch(1);

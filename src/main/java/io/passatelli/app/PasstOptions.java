@@ -52,20 +52,31 @@ final class PasstOptions {
 
     @Option(
             names = {"-e", "--stderr"},
-            description = "accepted, without effect: messages go to standard error")
+            description = "deprecated, without effect: messages go to standard error anyway")
     boolean stderr;
 
     @Option(
             names = {"-s", "--socket", "--socket-path"},
             paramLabel = "PATH",
             description = "UNIX socket to listen on (default: the first free of /tmp/passt_1.socket and on)")
+    void socket(String path) {
+        socket = path;
+        fd = null;
+    }
+
     @Nullable
     String socket;
 
     @Option(
             names = {"-F", "--fd"},
             paramLabel = "FD",
-            description = "serve this connected socket instead of listening; ends when it closes")
+            description =
+                    "serve this connected socket instead of listening; ends when it closes; the last of -s and -F counts")
+    void fd(int descriptor) {
+        fd = descriptor;
+        socket = null;
+    }
+
     @Nullable
     Integer fd;
 
