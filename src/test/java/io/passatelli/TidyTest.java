@@ -1,5 +1,6 @@
 package io.passatelli;
 
+import io.passatelli.lab.Command;
 import org.junit.jupiter.api.Test;
 
 import java.io.IOException;
@@ -16,8 +17,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 /** What compilers and formatters do not look at. */
 class TidyTest {
-    private static final Path ROOT = Path.of(System.getProperty("basedir", System.getProperty("user.dir")))
-            .toAbsolutePath();
+    private static final Path ROOT = Command.ROOT;
     private static final int FILE_LINES = 500;
     private static final Pattern LEFT_OVER = Pattern.compile("\\b(TO" + "DO|FIX" + "ME|XX" + "X)\\b");
     private static final Pattern WILDCARD = Pattern.compile("import .*\\*;");

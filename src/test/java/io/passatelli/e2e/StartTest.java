@@ -1,5 +1,6 @@
 package io.passatelli.e2e;
 
+import io.passatelli.lab.Command;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
