@@ -6,13 +6,16 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import io.passatelli.base.HotPath;
 
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.stream.Stream;
 
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
@@ -112,9 +115,31 @@ class HouseTest {
             .dependOnClassesThat()
             .resideInAnyPackage("io.quarkus..", "jakarta..", "io.fabric8..", "io.grpc..", "picocli..");
 
+    /** PcapLink alone needs the wall's time: a capture's times are since 1970, and it asks once, when it is opened. */
     @ArchTest
-    static final ArchRule oneClock =
+    static final ArchRule oneClock = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "base")
+            .and()
+            .doNotHaveFullyQualifiedName(ROOT + "link.PcapLink")
+            .should()
+            .callMethod(System.class, "currentTimeMillis")
+            .orShould()
+            .callMethod(Instant.class, "now");
+
+    @ArchTest
+    static final ArchRule oneMonotonicClock =
             noClasses().that().resideOutsideOfPackage(ROOT + "base").should().callMethod(System.class, "nanoTime");
+
+    /** Constructors and static initializers are no methods here: what a hot class needs is made with it. */
+    @ArchTest
+    static final ArchRule hotPath = methods()
+            .that()
+            .areAnnotatedWith(HotPath.class)
+            .or()
+            .areDeclaredInClassesThat()
+            .areAnnotatedWith(HotPath.class)
+            .should(new HotPathCondition());
 
     private static ArchRule room(String room, String... mayImport) {
         DescribedPredicate<JavaClass> allowed = resideInAPackage(ROOT + room)

@@ -15,7 +15,6 @@ import java.util.Objects;
  * 70 % full. A cell is the hash's low half and the place + 1, in one long, so a probe touches a flow only if the hash agrees. Deletion shifts
  * later cells back instead of leaving a mark, so look-ups do not become slower with use.
  */
-@HotPath
 public final class FlowTable {
     public static final int NONE = -1;
 
@@ -59,6 +58,7 @@ public final class FlowTable {
     }
 
     /** The flow of {@code key}, or {@link #NONE}. */
+    @HotPath
     public int find(FlowKey key) {
         int wanted = (int) key.hash(hash);
         for (int i = wanted & mask; cells[i] != 0; i = i + 1 & mask) {
@@ -73,6 +73,7 @@ public final class FlowTable {
     }
 
     /** The flow at a place that {@link #find} or {@link #insert} gave. */
+    @HotPath
     public Flow at(int index) {
         Block block = blocks[index / BLOCK];
         Flow flow = block == null ? null : block.flows[index % BLOCK];
@@ -83,6 +84,7 @@ public final class FlowTable {
     }
 
     /** Takes {@code flow} in under a copy of {@code key}, which must be absent. Its place, or {@link #NONE} when full. */
+    @HotPath
     public int insert(FlowKey key, Flow flow) {
         assert flow.index == NONE : flow.index;
         assert find(key) == NONE;
@@ -106,6 +108,7 @@ public final class FlowTable {
     }
 
     /** Frees the place; its generation moves on, so references to the old flow are stale. */
+    @HotPath
     public void remove(int index) {
         Flow flow = at(index);
         assert flow.index == index : flow.index;
@@ -125,6 +128,7 @@ public final class FlowTable {
     }
 
     /** Closes the hole at cell {@code hole}: each later cell of the run moves there if its home is not past the hole (Knuth, 6.4 R). */
+    @HotPath
     private void shiftBack(int hole) {
         for (int i = hole + 1 & mask; cells[i] != 0; i = i + 1 & mask) {
             int fromHome = i - hashOf(cells[i]) & mask;
@@ -138,12 +142,14 @@ public final class FlowTable {
     }
 
     /** The generation of place {@code index}, which need not hold a flow. */
+    @HotPath
     public int generation(int index) {
         Block block = blocks[Objects.checkIndex(index, capacity) / BLOCK];
         return block == null ? 0 : block.generations[index % BLOCK];
     }
 
     /** The first taken place at or after {@code from}, or {@link #NONE}: {@code for (i = next(0); i != NONE; i = next(i + 1))} may remove i. */
+    @HotPath
     public int next(int from) {
         assert from >= 0 : from;
         if (from >= capacity) {
@@ -172,6 +178,7 @@ public final class FlowTable {
         return generation + 1 & GENERATION_MASK;
     }
 
+    @HotPath
     private int takePlace() {
         while (taken[freeWord] == -1L) {
             freeWord++;
@@ -182,11 +189,13 @@ public final class FlowTable {
         return index;
     }
 
+    @HotPath
     private Block block(int index) {
         Block block = blocks[index / BLOCK];
         return block != null ? block : makeBlock(index / BLOCK);
     }
 
+    /** The only thing made after the start: once for each block. */
     private Block makeBlock(int at) {
         Block block = new Block();
         blocks[at] = block;

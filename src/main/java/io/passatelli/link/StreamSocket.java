@@ -66,13 +66,16 @@ public final class StreamSocket implements AutoCloseable {
         return fd;
     }
 
-    /** Closes the descriptor, and removes the file if it is still this socket's. */
+    /**
+     * Removes the file if it is still this socket's, and closes the descriptor. In this order: while we listen nobody takes the file for one that
+     * was left, so it is not replaced between the look at it and its end.
+     */
     @Override
     public void close() {
-        os.close(fd);
         if (fileKey != null && fileKey.equals(fileKey(path))) {
             remove(path);
         }
+        os.close(fd);
     }
 
     private static int bind(Os os, Path path) {
@@ -96,7 +99,7 @@ public final class StreamSocket implements AutoCloseable {
         return fd;
     }
 
-    /** Removes a socket file whose listener is gone. Whether it did. */
+    /** Removes a socket file whose socket is gone. Whether it did. */
     private static boolean removeStale(Os os, Path path, SockAddr address) {
         return isSocket(path) && answer(os, address) == -Errno.ECONNREFUSED && remove(path);
     }
@@ -110,9 +113,12 @@ public final class StreamSocket implements AutoCloseable {
         }
     }
 
-    /** What connect(2) says: 0 or {@code -EAGAIN} (its backlog is full) mean that somebody listens, {@code -ECONNREFUSED} that nobody does. */
+    /**
+     * What connect(2) says to a socket of another type: {@code -EPROTOTYPE} while a stream socket holds the path, whether it listens already or
+     * not, {@code -ECONNREFUSED} when none does. A stream socket of ours would be taken for a guest there.
+     */
     private static int answer(Os os, SockAddr address) {
-        int fd = os.socket(Socket.AF_UNIX, Socket.SOCK_STREAM, 0);
+        int fd = os.socket(Socket.AF_UNIX, Socket.SOCK_DGRAM, 0);
         if (fd < 0) {
             return fd;
         }
@@ -128,7 +134,7 @@ public final class StreamSocket implements AutoCloseable {
             case Errno.ENOENT ->
                 "there is no directory '" + path.toAbsolutePath().getParent() + "'";
             case Errno.EMFILE, Errno.ENFILE -> "no descriptors are left";
-            default -> "errno " + errno;
+            default -> Errno.text(errno);
         };
     }
 

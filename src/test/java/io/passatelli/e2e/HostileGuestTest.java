@@ -1,5 +1,6 @@
 package io.passatelli.e2e;
 
+import io.passatelli.lab.Lab;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;

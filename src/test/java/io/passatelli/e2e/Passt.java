@@ -1,5 +1,7 @@
 package io.passatelli.e2e;
 
+import io.passatelli.lab.Command;
+import io.passatelli.lab.Lab;
 import org.jspecify.annotations.Nullable;
 
 import java.io.BufferedReader;

@@ -1,5 +1,6 @@
 package io.passatelli.e2e;
 
+import io.passatelli.lab.Command;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -7,12 +8,11 @@ import org.junit.jupiter.api.io.TempDir;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -21,16 +21,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** The assembled program (make build), as scripts start it. */
 @Tag("netns")
 class StartTest {
+    private static final Duration TRAIN_LIMIT = Duration.ofSeconds(60);
     private static final Path PASST = Command.ROOT.resolve("target/passatelli/bin/passt");
 
     @Test
     void everyClassOfOursComesFromTheAheadOfTimeCache(@TempDir Path directory) throws Exception {
         Path classes = directory.resolve("classes");
-        Process passt = start("-Xlog:class+load:file=" + classes, "-f", "--one-off", "-s", directory + "/socket");
+        List<String> options = new ArrayList<>(List.of("-f", "--one-off", "-s", directory + "/socket"));
+        options.addAll(List.of("-a", "192.0.2.2/24", "-g", "192.0.2.1", "-D", "none", "-S", "none"));
+        Process passt = start("-Xlog:class+load:file=" + classes, options.toArray(String[]::new));
         try (BufferedReader said =
                 new BufferedReader(new InputStreamReader(passt.getErrorStream(), StandardCharsets.UTF_8))) {
             awaitListening(said);
-            connectAndLeave(directory);
+            train(directory);
             assertThat(passt.waitFor(30, TimeUnit.SECONDS)).isTrue();
             assertThat(passt.exitValue()).isZero();
         } finally {
@@ -39,7 +42,12 @@ class StartTest {
         List<String> ours = Files.readAllLines(classes).stream()
                 .filter(line -> line.contains("io.passatelli."))
                 .toList();
-        assertThat(ours).hasSizeGreaterThan(100).allMatch(line -> line.contains("shared objects file"));
+        assertThat(ours)
+                .hasSizeGreaterThan(100)
+                .anyMatch(line -> line.contains(".ArpResponder "))
+                .anyMatch(line -> line.contains(".DhcpMessage "))
+                .anyMatch(line -> line.contains(".EchoReplies "))
+                .allMatch(line -> line.contains("shared objects file"));
     }
 
     @Test
@@ -67,9 +75,10 @@ class StartTest {
         assertThat(line).isNotNull();
     }
 
-    private static void connectAndLeave(Path directory) throws IOException {
-        try (SocketChannel guest = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            guest.connect(UnixDomainSocketAddress.of(directory + "/socket"));
-        }
+    /** The guest of the training run: it resolves, leases, pings and leaves. */
+    private static void train(Path directory) throws IOException, InterruptedException {
+        String java = Path.of(System.getProperty("java.home"), "bin/java").toString();
+        Command.run(TRAIN_LIMIT, List.of(java, "scripts/Train.java", directory + "/socket"))
+                .succeeded();
     }
 }

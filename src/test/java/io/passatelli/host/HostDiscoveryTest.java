@@ -1,6 +1,7 @@
 package io.passatelli.host;
 
 import io.passatelli.base.Ip;
+import io.passatelli.lab.Namespace;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
 import io.passatelli.os.LinuxOs;
@@ -10,6 +11,7 @@ import io.passatelli.wire.message.HexDump;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -18,7 +20,8 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -193,13 +196,11 @@ class HostDiscoveryTest {
     /** 600 addresses and 3,000 routes: dumps of many datagrams. */
     @Test
     @Tag("netns")
-    void aLargeNamespaceIsReadWhole() throws Exception {
-        String name = "hostdisc" + ProcessHandle.current().pid();
-        ip("netns", "add", name);
-        try {
-            ip("-n", name, "link", "add", "up0", "type", "veth", "peer", "name", "up1");
-            ip("-n", name, "link", "set", "up1", "up");
-            ip("-n", name, "link", "set", "up0", "up");
+    void aLargeNamespaceIsReadWhole(@TempDir Path directory) throws Exception {
+        try (Namespace namespace = Namespace.make("hostdisc")) {
+            namespace.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1");
+            namespace.run("ip", "link", "set", "up1", "up");
+            namespace.run("ip", "link", "set", "up0", "up");
             var batch = new StringBuilder("address add 10.77.0.2/24 dev up0\n");
             for (int i = 0; i < 600; i++) {
                 batch.append("address add 10.78.%d.%d/32 dev up0\n".formatted(i / 200, i % 200 + 1));
@@ -208,25 +209,24 @@ class HostDiscoveryTest {
                 batch.append("route add 10.%d.%d.0/24 via 10.77.0.1\n".formatted(100 + i / 250, i % 250));
             }
             batch.append("route add default via 10.77.0.1 metric 300\n");
-            ipBatch(name, batch.toString());
+            Path file = Files.writeString(directory.resolve("batch"), batch);
+            namespace.run("ip", "-batch", file.toString());
 
-            HostNetwork found = within(name);
+            HostNetwork found = within(namespace.path());
             assertThat(found.addresses()).hasSizeGreaterThanOrEqualTo(601);
             assertThat(found.routes()).hasSizeGreaterThanOrEqualTo(3001);
             var template = Objects.requireNonNull(found.template4());
             assertThat(template.link().name()).isEqualTo("up0");
             assertThat(template.address()).isEqualTo(cidr("10.77.0.2/24"));
             assertThat(template.gateway()).isEqualTo(Ip.parse("10.77.0.1"));
-        } finally {
-            ip("netns", "del", name);
         }
     }
 
-    private static HostNetwork within(String namespace) throws Exception {
+    private static HostNetwork within(String path) throws Exception {
         var found = new AtomicReference<HostNetwork>(HostNetwork.EMPTY);
         var failed = new AtomicReference<@Nullable IOException>();
         try (var os = new LinuxOs()) {
-            int entered = os.within("/run/netns/" + namespace, () -> {
+            int entered = os.within(path, () -> {
                 try (var inside = new LinuxOs()) {
                     found.set(HostDiscovery.discover(inside));
                 } catch (IOException e) {
@@ -238,24 +238,5 @@ class HostDiscoveryTest {
             assertThat(failed.get()).isNull();
         }
         return found.get();
-    }
-
-    private static void ip(String... arguments) throws Exception {
-        ipBatchOf(null, arguments);
-    }
-
-    private static void ipBatch(String namespace, String batch) throws Exception {
-        ipBatchOf(batch, "-n", namespace, "-batch", "-");
-    }
-
-    private static void ipBatchOf(@Nullable String input, String... arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of("ip"));
-        command.addAll(List.of(arguments));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        try (var in = process.getOutputStream()) {
-            in.write((input == null ? "" : input).getBytes(StandardCharsets.US_ASCII));
-        }
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor()).as(output).isZero();
     }
 }

@@ -3,7 +3,6 @@ package io.passatelli.lab;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,7 +21,7 @@ class DhcpGuestsNetnsTest {
     private static final int MTU = 9_000;
 
     @Test
-    void udhcpcConfiguresTheGuest() throws IOException {
+    void udhcpcConfiguresTheGuest() throws Exception {
         configures("""
                 #!/bin/sh
                 [ "$1" = bound ] || exit 0
@@ -42,7 +41,7 @@ class DhcpGuestsNetnsTest {
 
     /** A copy runs, for AppArmor's profile of Debian's dhclient goes by its path and forbids it files in any directory but its own. */
     @Test
-    void dhclientConfiguresTheGuest() throws IOException {
+    void dhclientConfiguresTheGuest() throws Exception {
         configures(DHCLIENT_SCRIPT, """
                 cat > DIR/conf <<EOF
                 request subnet-mask, routers, interface-mtu, domain-name-servers, domain-search, host-name;
@@ -55,7 +54,7 @@ class DhcpGuestsNetnsTest {
     }
 
     @Test
-    void dhcpcdConfiguresTheGuest() throws IOException {
+    void dhcpcdConfiguresTheGuest() throws Exception {
         configures("""
                 #!/bin/sh
                 [ "$reason" = BOUND ] || exit 0
@@ -100,17 +99,18 @@ class DhcpGuestsNetnsTest {
             """;
 
     /** {@code DIR} in both texts is a directory of the test's own. */
-    private static void configures(String script, String command) throws IOException {
-        try (Lab lab = Lab.make()) {
+    private static void configures(String script, String command) throws Exception {
+        try (Lab lab = Lab.withVm()) {
             Path resolvConf = lab.directory().resolve("host-resolv.conf");
             Files.writeString(resolvConf, "nameserver " + Lab.PEER + "\nsearch lab.example sub.lab.example\n");
             try (PlaneProcess plane = lab.startPlane("resolv.conf=" + resolvConf, "mtu=" + MTU, "hostname=web")) {
                 String directory = lab.directory().toString();
                 Path file = Files.writeString(lab.directory().resolve("script"), script.replace("DIR", directory));
                 assertThat(file.toFile().setExecutable(true)).isTrue();
-                lab.in(lab.vm(), LIMIT, "ip", "link", "set", TapPlane.TAP, "up").orThrow();
+                lab.in(lab.vm(), LIMIT, "ip", "link", "set", TapPlane.TAP, "up").succeeded();
                 String said = lab.in(lab.vm(), LIMIT, "sh", "-ec", PRIVATE_FILES + command.replace("DIR", directory))
-                        .orThrow();
+                        .succeeded()
+                        .err();
                 assertThat(lab.directory().resolve("lease")).as(said).exists();
                 assertThat(lease(lab))
                         .containsEntry("mask", "255.255.255.0")
@@ -134,17 +134,20 @@ class DhcpGuestsNetnsTest {
             mount -t tmpfs none /run
             """;
 
-    private static void guestIsConfigured(Lab lab) throws IOException {
+    private static void guestIsConfigured(Lab lab) throws Exception {
         String address = lab.in(lab.vm(), LIMIT, "ip", "-4", "address", "show", "dev", TapPlane.TAP)
-                .orThrow();
+                .succeeded()
+                .out();
         assertThat(address).contains("inet " + Lab.POD + "/24");
-        String route = lab.in(lab.vm(), LIMIT, "ip", "route", "show", "default").orThrow();
+        String route = lab.in(lab.vm(), LIMIT, "ip", "route", "show", "default")
+                .succeeded()
+                .out();
         assertThat(route).contains("via " + Lab.GATEWAY);
         assertThat(address + route).contains("mtu " + MTU); // dhcpcd sets it on the route, the scripts on the interface
-        lab.in(lab.vm(), LIMIT, "ping", "-c", "1", "-W", "10", "-n", Lab.PEER).orThrow();
+        lab.in(lab.vm(), LIMIT, "ping", "-c", "1", "-W", "10", "-n", Lab.PEER).succeeded();
     }
 
-    private static Map<String, String> lease(Lab lab) throws IOException {
+    private static Map<String, String> lease(Lab lab) throws Exception {
         Map<String, String> lease = new HashMap<>();
         for (String line : Files.readAllLines(lab.directory().resolve("lease"))) {
             int equals = line.indexOf('=');

@@ -1,22 +1,20 @@
 package io.passatelli.lab;
 
-import java.io.File;
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.ProcessBuilder.Redirect;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * A small network in three namespaces, gone with them:
+ * The network of scripts/lab.sh in two namespaces, and on demand a third, for a guest:
  *
  * <pre>
  *  peer                           pod                               vm
@@ -24,7 +22,8 @@ import java.util.stream.Stream;
  *                                our plane  ------------------  tap0
  * </pre>
  *
- * Names are unique to this JVM. Every command has a time limit; files go to a directory that is deleted at the end.
+ * Names are unique to this JVM, and go away with it at the latest. Every command has a time limit; files go to a directory that is deleted at
+ * the end.
  */
 public final class Lab implements AutoCloseable {
     /** The pod's address, which a guest gets too. */
@@ -35,70 +34,56 @@ public final class Lab implements AutoCloseable {
     public static final String PEER = "10.77.0.3";
 
     private static final int OPEN_FILES = 4_096;
-    private static final AtomicInteger COUNT = new AtomicInteger();
-    private static final Duration SOON = Duration.ofSeconds(20);
+    private static final Duration LIMIT = Duration.ofSeconds(30);
 
-    private final String prefix = "lab" + ProcessHandle.current().pid() + "x" + COUNT.incrementAndGet();
-    private final String peer = prefix + "-peer";
-    private final String pod = prefix + "-pod";
-    private final String vm = prefix + "-vm";
+    private final String name = Namespace.unique("lab");
     private final Path directory;
-    private final Thread atExit = new Thread(this::remove);
+    private final Thread atExit = new Thread(this::down);
+    private @Nullable Namespace vm;
 
     private Lab() throws IOException {
-        directory = Files.createTempDirectory(prefix);
+        directory = Files.createTempDirectory(name);
     }
 
-    /** What a command did. */
-    public record Outcome(List<String> command, int code, String output) {
-        /** The output, if the command ended well. */
-        public String orThrow() {
-            if (code != 0) {
-                throw new AssertionError(String.join(" ", command) + " ended with " + code + ":\n" + output);
-            }
-            return output;
-        }
+    /** Makes the pod and its peer. Fails if this machine does not let us. */
+    public static Lab up() throws IOException, InterruptedException {
+        return up(false);
     }
 
-    /** Makes the network. Throws if this machine does not let us. */
-    public static Lab make() throws IOException {
+    /** The same, with a namespace for a guest. */
+    public static Lab withVm() throws IOException, InterruptedException {
+        return up(true);
+    }
+
+    private static Lab up(boolean withVm) throws IOException, InterruptedException {
         Lab lab = new Lab();
+        lab.down(); // what an earlier process of this id left behind
         Runtime.getRuntime().addShutdownHook(lab.atExit);
+        boolean isUp = false;
         try {
-            lab.build();
-        } catch (IOException | RuntimeException | Error e) {
-            lab.close();
-            throw e;
+            Command.run(LIMIT, List.of("scripts/lab.sh", "up", lab.name)).succeeded();
+            if (withVm) {
+                lab.vm = Namespace.make(lab.name + "-vm");
+            }
+            isUp = true;
+        } finally {
+            if (!isUp) {
+                lab.close();
+            }
         }
         return lab;
     }
 
-    private void build() throws IOException {
-        for (String namespace : List.of(peer, pod, vm)) {
-            here("ip", "netns", "add", namespace).orThrow();
-            here("ip", "-n", namespace, "link", "set", "lo", "up").orThrow();
-        }
-        here("ip", "-n", pod, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", peer)
-                .orThrow();
-        here("ip", "-n", peer, "address", "add", GATEWAY + "/24", "dev", "eth0").orThrow();
-        here("ip", "-n", peer, "address", "add", PEER + "/24", "dev", "eth0").orThrow();
-        here("ip", "-n", pod, "address", "add", POD + "/24", "dev", "eth0").orThrow();
-        here("ip", "-n", peer, "link", "set", "eth0", "up").orThrow();
-        here("ip", "-n", pod, "link", "set", "eth0", "up").orThrow();
-        here("ip", "-n", pod, "route", "add", "default", "via", GATEWAY).orThrow();
-        in(pod, SOON, "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647").orThrow();
-    }
-
     public String peer() {
-        return peer;
+        return name + "-peer";
     }
 
     public String pod() {
-        return pod;
+        return name + "-pod";
     }
 
     public String vm() {
-        return vm;
+        return Objects.requireNonNull(vm, "a lab without guest").name();
     }
 
     /** Of the test's own, deleted at the end. */
@@ -108,44 +93,22 @@ public final class Lab implements AutoCloseable {
 
     /** The path by which a namespace is entered. */
     public static Path pathOf(String namespace) {
-        return Path.of("/run/netns", namespace);
+        return Namespace.pathOf(namespace);
     }
 
-    /** Runs a command of the machine's own namespace to its end. */
-    private Outcome here(String... command) throws IOException {
-        return run(SOON, List.of(command));
+    /** The words that make a command run in the pod. */
+    public List<String> inPod(List<String> words) {
+        return Namespace.inside(pod(), words);
     }
 
-    /** Runs a command in a namespace to its end, output and errors together; an exit code of -1 says that it took longer than {@code limit}. */
-    public Outcome in(String namespace, Duration limit, String... command) throws IOException {
-        List<String> whole = new ArrayList<>(List.of("ip", "netns", "exec", namespace));
-        whole.addAll(List.of(command));
-        return run(limit, whole);
+    /** Runs a command in a namespace to its end. */
+    public Command in(String namespace, Duration limit, String... words) throws IOException, InterruptedException {
+        return Command.run(limit, Namespace.inside(namespace, List.of(words)));
     }
 
-    private Outcome run(Duration limit, List<String> command) throws IOException {
-        Path output = Files.createTempFile(directory, "output", ".txt");
-        Process process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectInput(Redirect.from(new File("/dev/null")))
-                .redirectOutput(output.toFile())
-                .start();
-        int code = -1;
-        try {
-            if (process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
-                code = process.exitValue();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } finally {
-            kill(process);
-        }
-        return new Outcome(command, code, Files.readString(output, StandardCharsets.UTF_8));
-    }
-
-    static void kill(Process process) {
-        process.descendants().forEach(ProcessHandle::destroyForcibly);
-        process.destroyForcibly();
+    /** Which groups may open ping sockets in the pod, icmp(7). */
+    public void pingGroups(String range) throws IOException, InterruptedException {
+        in(pod(), LIMIT, "sysctl", "-qw", "net.ipv4.ping_group_range=" + range).succeeded();
     }
 
     /** Starts a plane in the pod, for a TAP {@code tap0} in {@code vm}; waits until it is ready. See {@link TapPlane} for its arguments. */
@@ -155,8 +118,7 @@ public final class Lab implements AutoCloseable {
 
     /** The same, of a process that may have only so many descriptors (RLIMIT_NOFILE). */
     public PlaneProcess startPlane(int openFiles, String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of("ip", "netns", "exec", pod));
-        command.addAll(List.of(
+        List<String> command = new ArrayList<>(List.of(
                 "prlimit",
                 "--nofile=" + openFiles + ":" + openFiles,
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -168,27 +130,17 @@ public final class Lab implements AutoCloseable {
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 TapPlane.class.getName(),
-                "namespace=" + pathOf(vm)));
+                "namespace=" + pathOf(vm())));
         command.addAll(List.of(arguments));
-        return PlaneProcess.start(command, directory);
+        return PlaneProcess.start(inPod(command), directory);
     }
 
     @Override
     public void close() {
-        remove();
-        try {
-            Runtime.getRuntime().removeShutdownHook(atExit);
-        } catch (IllegalStateException e) {
-            return; // the machine is going down already
+        if (vm != null) {
+            vm.close();
         }
-    }
-
-    private void remove() {
-        for (String namespace : List.of(vm, pod, peer)) {
-            if (Files.exists(pathOf(namespace))) {
-                removeNamespace(namespace);
-            }
-        }
+        down();
         try (Stream<Path> files = Files.walk(directory)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(file);
@@ -196,21 +148,23 @@ public final class Lab implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+        try {
+            Runtime.getRuntime().removeShutdownHook(atExit);
+        } catch (IllegalStateException e) {
+            return; // the machine is going down already
+        }
     }
 
-    /** Whoever still runs in there was started by us: nobody else knows the name. */
-    private void removeNamespace(String namespace) {
+    private void down() {
+        if (!Files.exists(pathOf(pod())) && !Files.exists(pathOf(peer()))) {
+            return;
+        }
         try {
-            here("ip", "netns", "pids", namespace)
-                    .output()
-                    .lines()
-                    .map(String::strip)
-                    .filter(line -> !line.isEmpty())
-                    .flatMap(pid -> ProcessHandle.of(Long.parseLong(pid)).stream())
-                    .forEach(ProcessHandle::destroyForcibly);
-            here("ip", "netns", "delete", namespace);
+            Command.run(LIMIT, List.of("scripts/lab.sh", "down", name)).succeeded();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 }

@@ -45,7 +45,7 @@ public final class PlaneProcess implements AutoCloseable {
     private void watchStart() {
         try {
             if (!process.waitFor(START_S, TimeUnit.SECONDS) && !isReady) {
-                Lab.kill(process);
+                Command.kill(process);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -55,7 +55,7 @@ public final class PlaneProcess implements AutoCloseable {
     private void expect(String line) throws IOException {
         String said = answers.readLine();
         if (!line.equals(said)) {
-            Lab.kill(process);
+            Command.kill(process);
             throw new AssertionError("the plane said " + said + ", not " + line + ":\n" + log());
         }
     }
@@ -99,13 +99,13 @@ public final class PlaneProcess implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        Lab.kill(process);
+        Command.kill(process);
         throw new AssertionError("the plane does not end:\n" + log());
     }
 
     @Override
     public void close() throws IOException {
-        Lab.kill(process);
+        Command.kill(process);
         answers.close();
     }
 }

@@ -1,4 +1,4 @@
-/** Network namespaces, a plane in a process of its own, and a Linux stack as its guest. Tests only; needs root. */
+/** Commands and network namespaces for all tests; a plane in a process of its own, and a Linux stack as its guest. Tests only; needs root. */
 @NullMarked
 package io.passatelli.lab;
 

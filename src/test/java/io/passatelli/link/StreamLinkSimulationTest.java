@@ -1,5 +1,6 @@
 package io.passatelli.link;
 
+import io.passatelli.Seeds;
 import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.Limits;
@@ -14,7 +15,7 @@ import io.passatelli.os.sim.StreamPeer;
 import io.passatelli.wire.Offload;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayDeque;
@@ -23,10 +24,11 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.LongStream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-/** A stream link over a kernel that does as little, as much and as late as it may. Every seed is a run of its own; {@code make sim SEED=…} begins elsewhere. */
+/** A stream link over a kernel that does as little, as much and as late as it may. Every seed is a run of its own. */
 @Tag("sim")
 class StreamLinkSimulationTest {
     private static final int HEADER = 54;
@@ -34,17 +36,17 @@ class StreamLinkSimulationTest {
     private static final int LAST_TURNS = 20_000;
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 10, 20, 30})
-    void everyFrameArrivesWholeInOrderAndWithoutAnyFurtherPush(int firstSeed) {
-        long base = Long.getLong("sim.seed", 0);
-        for (long seed = base + firstSeed; seed < base + firstSeed + 10; seed++) {
-            new Run(seed).play();
-        }
+    @MethodSource("seeds")
+    void everyFrameArrivesWholeInOrderAndWithoutAnyFurtherPush(long seed) {
+        Seeds.run(seed, () -> new Run(seed).play());
+    }
+
+    private static LongStream seeds() {
+        return Seeds.firstOf(40);
     }
 
     /** A guest that sends and reads by fits and starts; frames toward it are sent whenever the link says so. */
     private static final class Run implements Link.Listener {
-        private final long seed;
         private final Random random;
         private final SimClock clock = new SimClock();
         private final SimOs os;
@@ -63,7 +65,6 @@ class StreamLinkSimulationTest {
         private boolean waits = true;
 
         Run(long seed) {
-            this.seed = seed;
             random = new Random(seed);
             os = new SimOs(clock, Chooser.seeded(seed));
             loop = new EventLoop(os, clock, Log.silent());
@@ -96,12 +97,11 @@ class StreamLinkSimulationTest {
                 guestMoves(1);
                 loop.turn(0);
             }
-            String story = "seed " + seed;
-            assertThat(received).as(story).containsExactlyElementsOf(fromGuest);
-            assertThat(toSend).as(story).isEmpty();
-            assertThat(Frames.parse(guestGot.toByteArray())).as(story).containsExactlyElementsOf(accepted);
+            assertThat(received).containsExactlyElementsOf(fromGuest);
+            assertThat(toSend).isEmpty();
+            assertThat(Frames.parse(guestGot.toByteArray())).containsExactlyElementsOf(accepted);
             assertThat(counters.of(Drop.LINK_BAD_LENGTH)).isGreaterThanOrEqualTo(badLengths);
-            assertThat(loop.invariantViolations()).as(story).isZero();
+            assertThat(loop.invariantViolations()).isZero();
             link.close();
             loop.close();
         }

@@ -1,5 +1,6 @@
 package io.passatelli.link;
 
+import io.passatelli.os.Errno;
 import io.passatelli.os.LinuxOs;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
@@ -8,8 +9,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -43,6 +47,39 @@ class StreamSocketTest {
                     .hasMessage("cannot listen at '" + path + "': the socket is in use");
             assertThat(connect(first.path())).isZero();
         }
+    }
+
+    @Test
+    void anotherStartIsNoGuestOfASocketInUse() throws IOException {
+        try (StreamSocket first = StreamSocket.listen(os, directory.resolve("s"))) {
+            assertThatThrownBy(() -> StreamSocket.listen(os, first.path())).hasMessageContaining("in use");
+            assertThat(os.accept(first.fd(), new SockAddr())).isEqualTo(-Errno.EAGAIN);
+        }
+    }
+
+    @Test
+    void aSocketThatDoesNotListenYetIsInUse() throws IOException {
+        Path path = directory.resolve("s");
+        int fd = bound(path);
+        assertThatThrownBy(() -> StreamSocket.listen(os, path)).hasMessageContaining("the socket is in use");
+        assertThat(os.listen(fd, 1)).isZero();
+        assertThat(connect(path)).isZero();
+        os.close(fd);
+    }
+
+    @Test
+    void theFileIsGoneBeforeTheSocketIs() throws IOException {
+        Path path = directory.resolve("s");
+        List<Boolean> present = new ArrayList<>();
+        Os watched = (Os) Proxy.newProxyInstance(
+                StreamSocketTest.class.getClassLoader(), new Class<?>[] {Os.class}, (self, method, arguments) -> {
+                    if (method.getName().equals("close")) {
+                        present.add(Files.exists(path));
+                    }
+                    return method.invoke(os, arguments);
+                });
+        StreamSocket.listen(watched, path).close();
+        assertThat(present).containsExactly(false);
     }
 
     @Test
@@ -116,11 +153,15 @@ class StreamSocketTest {
     }
 
     private void leaveStale(Path path) {
+        os.close(bound(path));
+    }
+
+    private int bound(Path path) {
         int fd = os.socket(Socket.AF_UNIX, Socket.SOCK_STREAM, 0);
         SockAddr address = new SockAddr();
         address.setPath(path.toString());
         assertThat(os.bind(fd, address)).isZero();
-        os.close(fd);
+        return fd;
     }
 
     private int connect(Path path) {

@@ -1,5 +1,6 @@
 package io.passatelli.link;
 
+import io.passatelli.Seeds;
 import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.Limits;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -30,11 +32,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 /** A tap link over a simulated tap: what a real one rarely does. */
 @Tag("sim")
+@ExtendWith(Seeds.Named.class)
 class TapLinkSimulationTest {
     private static final int HEADER = 54;
 
     private final SimClock clock = new SimClock();
-    private final SimOs kernel = new SimOs(clock, Chooser.seeded(1));
+    private final SimOs kernel = new SimOs(clock, Chooser.seeded(Seeds.first()));
     private int writesLeft = Integer.MAX_VALUE;
     private int writeErrno;
     private int readErrno;

@@ -6,6 +6,7 @@ import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
+import io.passatelli.lab.Namespace;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
@@ -19,13 +20,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -33,7 +32,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** A tap link in a network namespace of its own, whose kernel is the guest. */
 @Tag("netns")
 class TapLinkTest {
-    private static final String NAMESPACE = "plink" + ProcessHandle.current().pid();
     private static final String GUEST = "10.98.0.1";
     private static final long OURS = Ip.low(0x0a620002);
     private static final String OUR_MAC = "02:00:00:00:00:02";
@@ -47,18 +45,22 @@ class TapLinkTest {
     private final LinkEar ear = new LinkEar();
     private final TxBatch batch = new TxBatch(Limits.TX_BATCH_FRAMES);
     private TapLink link = new TapLink(os, Os.NONE, counters);
+    private final Namespace namespace;
     private int guestSocket;
 
+    TapLinkTest() throws Exception {
+        namespace = Namespace.make("plink");
+    }
+
     @BeforeEach
-    void makeNamespace() throws Exception {
-        run("ip", "netns", "add", NAMESPACE);
-        String path = "/run/netns/" + NAMESPACE;
+    void makeTap() throws Exception {
+        String path = namespace.path();
         int fd = os.within(path, () -> os.openTap("tap0"));
         assertThat(fd).isNotNegative();
-        inside("sysctl", "-qw", "net.ipv6.conf.tap0.disable_ipv6=1");
-        inside("ip", "address", "add", GUEST + "/24", "dev", "tap0");
-        inside("ip", "link", "set", "tap0", "mtu", "65521", "up");
-        inside("ip", "neighbour", "add", "10.98.0.2", "lladdr", OUR_MAC, "dev", "tap0");
+        namespace.run("sysctl", "-qw", "net.ipv6.conf.tap0.disable_ipv6=1");
+        namespace.run("ip", "address", "add", GUEST + "/24", "dev", "tap0");
+        namespace.run("ip", "link", "set", "tap0", "mtu", "65521", "up");
+        namespace.run("ip", "neighbour", "add", "10.98.0.2", "lladdr", OUR_MAC, "dev", "tap0");
         guestSocket = os.within(path, () -> os.socket(Socket.AF_INET, Socket.SOCK_DGRAM, 0));
         SockAddr address = new SockAddr();
         address.set(0, Ip.low(0x0a620001), PORT, 0);
@@ -74,11 +76,11 @@ class TapLinkTest {
     }
 
     @AfterEach
-    void removeNamespace() throws Exception {
+    void removeNamespace() {
         os.close(guestSocket);
         link.close();
         loop.close();
-        run("ip", "netns", "delete", NAMESPACE);
+        namespace.close();
     }
 
     @Test
@@ -161,12 +163,12 @@ class TapLinkTest {
         guestSends(Frames.frame(10, 1));
         turns();
         byte[] frame = toGuest(Frames.frame(30, 2));
-        inside("ip", "link", "set", "tap0", "down");
+        namespace.run("ip", "link", "set", "tap0", "down");
         assertThat(link.control(0, Frames.inMemory(frame), 0, frame.length, new Offload()))
                 .isTrue();
         assertThat(counters.of(Drop.LINK_DOWN)).isEqualTo(1);
         turns();
-        inside("ip", "link", "set", "tap0", "up");
+        namespace.run("ip", "link", "set", "tap0", "up");
         assertThat(link.control(0, Frames.inMemory(frame), 0, frame.length, new Offload()))
                 .isTrue();
         assertThat(guestGets()).isEqualTo(Frames.frame(30, 2));
@@ -175,7 +177,7 @@ class TapLinkTest {
 
     @Test
     void aTapThatIsTakenAwayIsDown() throws Exception {
-        inside("ip", "link", "delete", "tap0");
+        namespace.run("ip", "link", "delete", "tap0");
         turns();
         assertThat(ear.log).containsExactly("up", "down " + Errno.EBADFD);
         assertThat(link.receive(0, ear.batch)).isEqualTo(-Errno.ENOTCONN);
@@ -184,7 +186,7 @@ class TapLinkTest {
 
     @Test
     void aTapThatIsTakenAwayIsDownForASenderToo() throws Exception {
-        inside("ip", "link", "delete", "tap0");
+        namespace.run("ip", "link", "delete", "tap0");
         assertThat(link.reserve(0, batch, 1, HEADER, 100)).isEqualTo(1);
         Frames.fill(batch, 0, Frames.frame(HEADER + 20, 1));
         assertThat(link.commit(0, batch, 1)).isEqualTo(-Errno.ENOTCONN);
@@ -245,17 +247,5 @@ class TapLinkTest {
         do {
             loop.turn(20_000_000);
         } while (!loop.ready().isEmpty());
-    }
-
-    private static void inside(String... command) throws IOException, InterruptedException {
-        List<String> all = new ArrayList<>(List.of("ip", "netns", "exec", NAMESPACE));
-        all.addAll(Arrays.asList(command));
-        run(all.toArray(new String[0]));
-    }
-
-    private static void run(String... command) throws IOException, InterruptedException {
-        Process process = new ProcessBuilder(command).inheritIO().start();
-        assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
-        assertThat(process.exitValue()).as(String.join(" ", command)).isZero();
     }
 }

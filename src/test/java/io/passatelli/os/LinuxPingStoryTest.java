@@ -1,5 +1,6 @@
 package io.passatelli.os;
 
+import io.passatelli.lab.Namespace;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -10,10 +11,11 @@ import java.io.IOException;
 @Tag("netns")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LinuxPingStoryTest extends PingStory {
-    private final StoryNamespace namespace;
+    private final Namespace namespace;
 
     LinuxPingStoryTest() throws IOException, InterruptedException {
-        namespace = new StoryNamespace("ping");
+        namespace = Namespace.make("ping");
+        namespace.run("sysctl", "-qw", "net.ipv4.ping_group_range=0 65535");
     }
 
     @BeforeAll
@@ -22,8 +24,8 @@ class LinuxPingStoryTest extends PingStory {
     }
 
     @AfterAll
-    void remove() throws IOException, InterruptedException {
-        namespace.remove();
+    void remove() {
+        namespace.close();
     }
 
     @Override

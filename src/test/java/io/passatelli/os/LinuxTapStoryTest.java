@@ -1,6 +1,7 @@
 package io.passatelli.os;
 
 import io.passatelli.base.Ip;
+import io.passatelli.lab.Namespace;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -17,10 +18,11 @@ class LinuxTapStoryTest extends TapStory {
     private static final String TAP = "tap0";
     private static final Ip GROUP = Ip.v4(0xef010101); // multicast: goes out without ARP
 
-    private final StoryNamespace namespace;
+    private final Namespace namespace;
 
     LinuxTapStoryTest() throws IOException, InterruptedException {
-        namespace = new StoryNamespace("tap");
+        namespace = Namespace.make("tap");
+        namespace.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
     }
 
     @BeforeAll
@@ -29,8 +31,8 @@ class LinuxTapStoryTest extends TapStory {
     }
 
     @AfterAll
-    void remove() throws IOException, InterruptedException {
-        namespace.remove();
+    void remove() {
+        namespace.close();
     }
 
     private void ip(String... words) {
@@ -38,7 +40,7 @@ class LinuxTapStoryTest extends TapStory {
             String[] command = new String[words.length + 1];
             command[0] = "ip";
             System.arraycopy(words, 0, command, 1, words.length);
-            namespace.inside(command);
+            namespace.run(command);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (InterruptedException e) {

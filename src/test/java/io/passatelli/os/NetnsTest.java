@@ -1,7 +1,7 @@
 package io.passatelli.os;
 
+import io.passatelli.lab.Namespace;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -23,8 +23,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 @Tag("netns")
 @Timeout(60)
 class NetnsTest {
-    private static final String NAME = "os-netns-" + ProcessHandle.current().pid();
-    private static final String PATH = "/run/netns/" + NAME;
     private static final String TAP = "tap0";
     private static final Path OWN = Path.of("/proc/thread-self/ns/net");
     private static final int FRAME_BYTES = 2048;
@@ -36,21 +34,22 @@ class NetnsTest {
     private final MemorySegment frame = Arena.global().allocate(FRAME_BYTES);
     private final MemorySegment spare = Arena.global().allocate(16);
 
-    @BeforeEach
-    void makeNamespace() throws Exception {
-        run("ip", "netns", "add", NAME);
+    private final Namespace namespace;
+
+    NetnsTest() throws Exception {
+        namespace = Namespace.make("os");
     }
 
     @AfterEach
-    void removeNamespace() throws Exception {
-        run("ip", "netns", "delete", NAME);
+    void removeNamespace() {
+        namespace.close();
     }
 
     @Test
     void onlyTheThreadThatDoesTheWorkIsInside() throws Exception {
         Path before = java.nio.file.Files.readSymbolicLink(OWN);
         Path[] inside = new Path[1];
-        int rc = os.within(PATH, () -> {
+        int rc = os.within(namespace.path(), () -> {
             try {
                 inside[0] = java.nio.file.Files.readSymbolicLink(OWN);
             } catch (java.io.IOException e) {
@@ -66,18 +65,18 @@ class NetnsTest {
     @Test
     void whatCannotBeEnteredIsSaid(@TempDir Path directory) throws Exception {
         Path file = java.nio.file.Files.createFile(directory.resolve("f"));
-        assertThat(os.within(PATH + "-absent", () -> 1)).isEqualTo(-Errno.ENOENT);
+        assertThat(os.within(namespace.path() + "-absent", () -> 1)).isEqualTo(-Errno.ENOENT);
         assertThat(os.within(file.toString(), () -> 1)).isEqualTo(-Errno.EINVAL);
     }
 
     @Test
     void whatTheWorkThrowsComesOut() {
-        assertThatThrownBy(() -> os.within(PATH, () -> {
+        assertThatThrownBy(() -> os.within(namespace.path(), () -> {
                     throw new IllegalStateException("inside");
                 }))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("inside");
-        assertThatThrownBy(() -> os.within(PATH, () -> {
+        assertThatThrownBy(() -> os.within(namespace.path(), () -> {
                     throw new AssertionError("inside");
                 }))
                 .isInstanceOf(AssertionError.class)
@@ -87,15 +86,14 @@ class NetnsTest {
     @Test
     void anInterruptWaitsForTheResult() {
         Thread.currentThread().interrupt();
-        assertThat(os.within(PATH, () -> 5)).isEqualTo(5);
+        assertThat(os.within(namespace.path(), () -> 5)).isEqualTo(5);
         assertThat(Thread.interrupted()).isTrue();
     }
 
     @Test
     void socketsStayInTheNamespaceTheyWereMadeIn() throws Exception {
-        run("ip", "-n", NAME, "address", "add", "192.0.2.1/32", "dev", "lo");
-        run("ip", "-n", NAME, "link", "set", "lo", "up");
-        int inside = os.within(PATH, () -> os.socket(Socket.AF_INET, Socket.SOCK_DGRAM, 0));
+        namespace.run("ip", "address", "add", "192.0.2.1/32", "dev", "lo");
+        int inside = os.within(namespace.path(), () -> os.socket(Socket.AF_INET, Socket.SOCK_DGRAM, 0));
         int outside = os.socket(Socket.AF_INET, Socket.SOCK_DGRAM, 0);
         SockAddr address = new SockAddr();
         address.set(0, io.passatelli.base.Ip.low(0xc0000201), 0, 0);
@@ -107,25 +105,26 @@ class NetnsTest {
 
     @Test
     void aTapHasOneOwnerAndAProperName() throws Exception {
-        int fd = os.within(PATH, () -> os.openTap(TAP));
+        int fd = os.within(namespace.path(), () -> os.openTap(TAP));
         assertThat(fd).isNotNegative();
-        assertThat(os.within(PATH, () -> os.openTap(TAP))).isEqualTo(-Errno.EBUSY);
-        assertThat(os.within(PATH, () -> os.openTap("lo"))).isEqualTo(-Errno.EINVAL);
+        assertThat(os.within(namespace.path(), () -> os.openTap(TAP))).isEqualTo(-Errno.EBUSY);
+        assertThat(os.within(namespace.path(), () -> os.openTap("lo"))).isEqualTo(-Errno.EINVAL);
         assertThat(os.openTap("")).isEqualTo(-Errno.EINVAL);
         assertThat(os.openTap("name-of-16-bytes")).isEqualTo(-Errno.EINVAL);
-        assertThat(run("ip", "-n", NAME, "-details", "link", "show", TAP)).contains("tun type tap");
+        assertThat(namespace.run("ip", "-details", "link", "show", TAP)).contains("tun type tap");
         assertThat(os.close(fd)).isZero();
-        assertThat(run("ip", "-n", NAME, "link", "show")).doesNotContain(TAP); // it goes with its descriptor
+        assertThat(namespace.run("ip", "link", "show")).doesNotContain(TAP); // it goes with its descriptor
     }
 
     @Test
     void framesGoBothWays() throws Exception {
-        int tap = os.within(PATH, () -> os.openTap(TAP));
+        int tap = os.within(namespace.path(), () -> os.openTap(TAP));
         assertThat(tap).isNotNegative();
         assertThat(os.readv(tap, whole())).isEqualTo(-Errno.EAGAIN); // non-blocking
-        run("ip", "-n", NAME, "address", "add", "192.0.2.1/24", "dev", TAP);
-        run("ip", "-n", NAME, "link", "set", TAP, "up");
-        Process ping = new ProcessBuilder("ip", "netns", "exec", NAME, "ping", "-c", "1", "-W", "20", "192.0.2.2")
+        namespace.run("ip", "address", "add", "192.0.2.1/24", "dev", TAP);
+        namespace.run("ip", "link", "set", TAP, "up");
+        Process ping = new ProcessBuilder(
+                        "ip", "netns", "exec", namespace.name(), "ping", "-c", "1", "-W", "20", "192.0.2.2")
                 .redirectErrorStream(true)
                 .start();
         try {
@@ -205,14 +204,5 @@ class NetnsTest {
         IoVec vector = new IoVec(1);
         vector.add(frame, 0, length);
         return vector;
-    }
-
-    private static String run(String... command) throws Exception {
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor())
-                .as(String.join(" ", command) + ": " + output)
-                .isZero();
-        return output;
     }
 }

@@ -78,6 +78,21 @@ class UnixStoryTest extends OsStory {
     }
 
     @Test
+    void aSocketOfAnotherTypeLearnsWhetherAPathIsHeldAndLeavesNoTrace() {
+        String path = newPath();
+        int probe = own(os.socket(Socket.AF_UNIX, Socket.SOCK_DGRAM, 0));
+        assertThat(calls.connectPath(probe, path)).isEqualTo(-Errno.ENOENT);
+        int stream = own(calls.unixSocket());
+        assertThat(calls.bindPath(stream, path)).isZero();
+        assertThat(calls.connectPath(probe, path)).isEqualTo(-Errno.EPROTOTYPE);
+        assertThat(os.listen(stream, 1)).isZero();
+        assertThat(calls.connectPath(probe, path)).isEqualTo(-Errno.EPROTOTYPE);
+        assertThat(calls.accept(stream)).isEqualTo(-Errno.EAGAIN);
+        close(stream);
+        assertThat(calls.connectPath(probe, path)).isEqualTo(-Errno.ECONNREFUSED);
+    }
+
+    @Test
     void addressesArePathsOrUnnamed() {
         String path = newPath();
         int listener = unixListener(path, 1);

@@ -15,7 +15,6 @@ import io.passatelli.wire.Packets;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.List;
@@ -41,8 +40,8 @@ class AllocationTest {
 
     @Tag("netns")
     @Test
-    void echoesThroughARealPingSocketAllocateNothing() throws IOException {
-        try (Lab lab = Lab.make();
+    void echoesThroughARealPingSocketAllocateNothing() throws Exception {
+        try (Lab lab = Lab.up();
                 LinuxOs os = new LinuxOs()) {
             AtomicReference<Long> bytes = new AtomicReference<>();
             AtomicReference<Throwable> failure = new AtomicReference<>();

@@ -1,5 +1,6 @@
 package io.passatelli.plane;
 
+import io.passatelli.Seeds;
 import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
@@ -11,6 +12,7 @@ import io.passatelli.wire.Packets;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 import java.util.Arrays;
 import java.util.List;
@@ -22,6 +24,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 /** A hostile guest: frames that are almost right, without end. */
 @Tag("sim")
+@ExtendWith(Seeds.Named.class)
 class StormTest {
     private static final int FRAMES = 1_000_000;
     private static final int SOCKETS = 200;
@@ -31,7 +34,7 @@ class StormTest {
     @Test
     @Timeout(120)
     void millionOfMutatedFramesAreAllCountedAndNothingGrows() {
-        var random = new SplittableRandom(20_261_123);
+        var random = new SplittableRandom(Seeds.first());
         var os = new EchoOs(SOCKETS);
         var guest = new StormLink(TEMPLATES, random);
         long[] nowNs = {1};
@@ -97,6 +100,7 @@ class StormTest {
             PlaneScenario.echoRequest(GUEST, GATEWAY, 1, 1, new byte[56]),
             PlaneScenario.echoRequest(GUEST, "192.0.2.7", 2, 1, new byte[1400]),
             RouterScenarioTest.discover(),
+            withoutUdpChecksum(RouterScenarioTest.discover()),
             Packets.ethernet(
                     Packets.OUR_MAC,
                     Packets.GUEST_MAC,
@@ -104,6 +108,13 @@ class StormTest {
                     Packets.ip4(17, GUEST, GATEWAY, Packets.udp(GUEST, 4000, GATEWAY, 53, new byte[40]))),
             Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, Packets.ip4(6, GUEST, GATEWAY, new byte[40])),
             Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[80]));
+
+    /** RFC 768: 0 says that there is none, so that a change of the message is not taken for an accident. */
+    private static byte[] withoutUdpChecksum(byte[] frame) {
+        frame[40] = 0;
+        frame[41] = 0;
+        return frame;
+    }
 
     private static void turn(DataPlane plane, StormLink guest, long until, long[] nowNs) {
         guest.storm(until);

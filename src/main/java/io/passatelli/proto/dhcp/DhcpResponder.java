@@ -75,11 +75,13 @@ public final class DhcpResponder {
         if (!isGood(frame)) {
             return Drop.UDP_BAD_CHECKSUM;
         }
-        return switch (DhcpMessage.parse(
-                in.asSlice(Udp.LENGTH, length - Udp.LENGTH).asByteBuffer())) {
-            case DhcpMessage.Malformed(Drop why) -> why;
-            case DhcpMessage.Ok(DhcpMessage request) -> answer(answers, request, queue);
-        };
+        // no switch over types: the JVM links one at its first run, from code that no ahead-of-time cache holds
+        DhcpMessage.Parsed parsed =
+                DhcpMessage.parse(in.asSlice(Udp.LENGTH, length - Udp.LENGTH).asByteBuffer());
+        if (parsed instanceof DhcpMessage.Malformed(Drop why)) {
+            return why;
+        }
+        return answer(answers, ((DhcpMessage.Ok) parsed).message(), queue);
     }
 
     /** A guest that offloads leaves the sum of the pseudo-header, or vouches for the checksum. */

@@ -1,5 +1,6 @@
 package io.passatelli.os.sim;
 
+import io.passatelli.Seeds;
 import io.passatelli.os.LinuxOs;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -11,7 +12,6 @@ import java.nio.file.Path;
 @Tag("sim")
 class ConformanceTest {
     private static final int PROGRAMS = Integer.getInteger("conformance.programs", 150);
-    private static final long FIRST_SEED = Long.getLong("sim.seed", 1);
 
     @Test
     void everyAnswerToLocalProgramsIsAdmitted(@TempDir Path directory) {
@@ -24,10 +24,12 @@ class ConformanceTest {
     }
 
     private static void runPrograms(Path directory, boolean withTcp) {
-        for (long seed = FIRST_SEED; seed < FIRST_SEED + PROGRAMS; seed++) {
-            try (RandomProgram program = new RandomProgram(new LinuxOs(), seed, withTcp, directory + "/" + seed)) {
-                program.run();
-            }
-        }
+        Seeds.firstOf(PROGRAMS)
+                .forEach(seed -> Seeds.run(seed, () -> {
+                    try (RandomProgram program =
+                            new RandomProgram(new LinuxOs(), seed, withTcp, directory + "/" + seed)) {
+                        program.run();
+                    }
+                }));
     }
 }

@@ -21,8 +21,8 @@ import java.util.function.IntSupplier;
  * thing or another (how many bytes, which of the possible events, how long something takes) a {@link Chooser} picks. epoll_wait(2) never
  * sleeps: it moves the {@link SimClock} to the next happening or to its time-out. What it does not model, it refuses loudly.
  *
- * <p>The rules are those of the man pages named at each file: {@link SimEpoll}, {@link SimEventFd}, {@link SimUnix}, {@link SimTcp},
- * {@link SimPing}, {@link SimTap}; the conformance suite holds them against the running kernel.
+ * <p>The rules are those of the man pages named at each file: {@link SimEpoll}, {@link SimEventFd}, {@link SimUnix}, {@link SimUnixProbe},
+ * {@link SimTcp}, {@link SimPing}, {@link SimTap}; the conformance suite holds them against the running kernel.
  */
 public final class SimOs implements Os, TunOs, NamespaceOs {
     /** net.core.somaxconn bounds each backlog, listen(2). */
@@ -110,6 +110,9 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
         int icmp = v4 ? Socket.IPPROTO_ICMP : Socket.IPPROTO_ICMPV6;
         if (family == Socket.AF_UNIX && type == Socket.SOCK_STREAM && protocol == 0) {
             return open(new SimUnix(kernel, OWN_PID));
+        }
+        if (family == Socket.AF_UNIX && type == Socket.SOCK_DGRAM && protocol == 0) {
+            return open(new SimUnixProbe(kernel));
         }
         if (inet && type == Socket.SOCK_STREAM && (protocol == 0 || protocol == 6)) {
             return open(new SimTcp(kernel, v4));
