@@ -4,6 +4,7 @@ import io.passatelli.base.HotPath;
 
 import java.lang.foreign.MemorySegment;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 /** recvmsg(2) and sendmsg(2). Results are ≥ 0 or {@code -errno}. */
@@ -28,6 +29,18 @@ final class Msg {
 
     static long recvmsg(int fd, IoVec into, int flags) {
         return LibC.callLong(RECVMSG, fd, header(into), flags, 0, 0, 0);
+    }
+
+    static long recvmsg(int fd, IoVec into, int flags, SockAddr fromOut) {
+        long header = header(into);
+        MemorySegment scratch = CallState.current().scratch;
+        scratch.set(JAVA_LONG, MSG_NAME, fromOut.segment.address());
+        scratch.set(JAVA_INT, MSG_NAMELEN, SockAddr.CAPACITY);
+        long rc = LibC.callLong(RECVMSG, fd, header, flags, 0, 0, 0);
+        if (rc >= 0) {
+            fromOut.length(scratch.get(JAVA_INT, MSG_NAMELEN));
+        }
+        return rc;
     }
 
     static long sendmsg(int fd, IoVec from, int flags) {

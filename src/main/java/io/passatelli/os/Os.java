@@ -58,6 +58,9 @@ public interface Os extends AutoCloseable {
     /** recvmsg(2) without address or control data. */
     long recvmsg(int fd, IoVec into, int flags);
 
+    /** recvmsg(2) without control data; fills {@code fromOut} with the sender's address; family 0 where the kernel says none, as for TCP. */
+    long recvmsg(int fd, IoVec into, int flags, SockAddr fromOut);
+
     /** sendmsg(2) without address or control data; MSG_NOSIGNAL is the caller's to give. */
     long sendmsg(int fd, IoVec from, int flags);
 
