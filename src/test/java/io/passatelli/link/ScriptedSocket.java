@@ -33,6 +33,9 @@ final class ScriptedSocket {
     /** How many more bytes the socket takes. */
     long room = Long.MAX_VALUE;
 
+    /** What it says when it takes none. */
+    int fullErrno = Errno.EAGAIN;
+
     int sends;
     int reads;
 
@@ -55,7 +58,7 @@ final class ScriptedSocket {
     private long send(IoVec from) {
         sends++;
         if (room == 0) {
-            return -Errno.EAGAIN;
+            return -fullErrno;
         }
         long moved = 0;
         for (int i = 0; i < from.count() && room > 0; i++) {
