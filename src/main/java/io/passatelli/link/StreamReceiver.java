@@ -62,10 +62,8 @@ final class StreamReceiver {
     }
 
     /**
-     * Whether the last read took all that the socket had: then epoll tells of more. A short read says so of a stream (epoll(7), Q9), but for one
-     * case: on a UNIX socket it ends behind descriptors that the peer passed (SCM_RIGHTS; they are closed, as nobody asked for them). QEMU passes
-     * none. A guest's process that does only has its own frames wait until it sends more, or leaves: a further read for each burst would cost
-     * every other guest a system call.
+     * Whether the last read took all that the socket had: then epoll tells of more. A short read says so of a stream (epoll(7), Q9), unless it
+     * ended behind descriptors that the peer passed.
      */
     boolean isDrained() {
         return drained;
@@ -117,7 +115,7 @@ final class StreamReceiver {
         if (n > 0) {
             end += (int) n;
         }
-        drained = n < most;
+        drained = n < most && !room.isControlCut();
         return n;
     }
 

@@ -21,8 +21,7 @@ import java.lang.foreign.MemorySegment;
  * The link to a network namespace: a TAP device without packet information or vnet header (the kernel's tuntap documentation). One frame per
  * read and write. A tap never says that it is full: it drops silently what its namespace does not take in time, so {@code lossless} is false.
  *
- * <p>Frames of a batch lie one behind the other in one buffer, from its front each time: a few small ones stay in the cache. Epoll tells of the
- * tap edge by edge; {@link #readable} holds until a read found it empty.
+ * <p>Frames of a batch lie one behind the other in one buffer, from its front each time: a few small ones stay in the cache.
  */
 public final class TapLink extends EdgeLink {
     private static final Caps CAPS = new Caps(1, Limits.FRAME_BYTES, false, Caps.Offloads.NONE, Caps.Offloads.NONE);

@@ -28,7 +28,7 @@ final class Msg {
     private Msg() {}
 
     static long recvmsg(int fd, IoVec into, int flags) {
-        return LibC.callLong(RECVMSG, fd, header(into), flags, 0, 0, 0);
+        return receive(fd, header(into), into, flags);
     }
 
     static long recvmsg(int fd, IoVec into, int flags, SockAddr fromOut) {
@@ -36,10 +36,17 @@ final class Msg {
         MemorySegment scratch = CallState.current().scratch;
         scratch.set(JAVA_LONG, MSG_NAME, fromOut.segment.address());
         scratch.set(JAVA_INT, MSG_NAMELEN, SockAddr.CAPACITY);
-        long rc = LibC.callLong(RECVMSG, fd, header, flags, 0, 0, 0);
+        long rc = receive(fd, header, into, flags);
         if (rc >= 0) {
             fromOut.length(scratch.get(JAVA_INT, MSG_NAMELEN));
         }
+        return rc;
+    }
+
+    private static long receive(int fd, long header, IoVec into, int flags) {
+        long rc = LibC.callLong(RECVMSG, fd, header, flags, 0, 0, 0);
+        int said = CallState.current().scratch.get(JAVA_INT, MSG_FLAGS);
+        into.controlCut(rc >= 0 && (said & Socket.MSG_CTRUNC) != 0);
         return rc;
     }
 

@@ -22,6 +22,7 @@ public final class Socket {
     public static final int SO_RCVBUF = 8;
 
     public static final int MSG_PEEK = 2;
+    public static final int MSG_CTRUNC = 8;
     public static final int MSG_TRUNC = 0x20;
     public static final int MSG_DONTWAIT = 0x40;
     public static final int MSG_NOSIGNAL = 0x4000;
