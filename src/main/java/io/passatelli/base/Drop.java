@@ -67,7 +67,6 @@ public enum Drop {
 
     // flows
     FLOW_TABLE_FULL,
-    FLOW_BAD_ENDPOINT,
     DESCRIPTORS_EXHAUSTED,
 
     // ourselves

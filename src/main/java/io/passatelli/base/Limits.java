@@ -50,8 +50,8 @@ public final class Limits {
     /** Memory of one tap link, either way, bytes: four to eight of the largest frames, which a cache holds. */
     public static final int TAP_BUFFER_BYTES = 512 << 10;
 
-    /** A tap that had no memory for a frame is tried again after this, ms: epoll says nothing of it. */
-    public static final int TAP_RETRY_MS = 2;
+    /** A link for whose frame the kernel had no memory is tried again after this, ms: epoll says nothing of it. */
+    public static final int LINK_RETRY_MS = 2;
 
     /** Captured bytes gathered before they are written to the file. */
     public static final int PCAP_BUFFER_BYTES = 256 << 10;

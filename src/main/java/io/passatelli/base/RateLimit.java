@@ -25,6 +25,12 @@ public final class RateLimit {
         return true;
     }
 
+    /** What a line says at its end of those held back since the last one that did; empty if none was. */
+    public String leftOut() {
+        long count = takeSuppressed();
+        return count == 0 ? "" : " (" + count + " such lines left out)";
+    }
+
     /** How many lines were held back since the last time this was asked. */
     public long takeSuppressed() {
         long taken = suppressed;

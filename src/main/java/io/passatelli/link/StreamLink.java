@@ -20,66 +20,49 @@ import io.passatelli.wire.Offload;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 
 /**
  * The link to a QEMU with {@code -netdev stream}: a stream socket that carries each frame behind its length. One guest at a time; whoever else
  * connects is sent away. When the guest leaves, another may come.
  *
- * <p>Epoll tells of the guest's socket edge by edge: {@link #readable} remembers an edge until a read found the socket empty, and {@link #poll} is
- * in the ready list as long as frames may be left without a further edge. EPOLLOUT is watched only while the socket is full, since a UNIX
- * socket reports it again for each message that the peer takes. {@link #door} runs from the ready list, behind the events of its turn: so a
+ * <p>EPOLLOUT is watched only while the socket is full, since a UNIX socket reports it again for each message that the peer takes. {@link #door} runs from the ready list, behind the events of its turn: so a
  * guest that leaves and comes back at once is seen in that order.
  */
-public final class StreamLink implements Link {
+public final class StreamLink extends EdgeLink {
     private static final Caps CAPS = new Caps(1, Limits.FRAME_BYTES, true, Caps.Offloads.NONE, Caps.Offloads.NONE);
     private static final int DOOR = 0;
     private static final int GUEST = 1;
     private static final int GONE = Epoll.RDHUP | Epoll.HUP | Epoll.ERR;
     private static final int WATCHED = Epoll.IN | Epoll.RDHUP | Epoll.ET;
-    private static final long NS_PER_MS = 1_000_000;
 
-    private final Os os;
     private final @Nullable StreamSocket socket;
-    private final Counters counters;
     private final Log log;
     private final StreamReceiver receiver;
     private final StreamSender sender = new StreamSender();
     private final SockAddr peer = new SockAddr();
     private final RateLimit lines = new RateLimit();
-    private final ReadyList.Node poll = new Poll();
     private final ReadyList.Node door = new Door();
     private final TimerWheel.Timer retry = new Retry();
-    private @Nullable EventLoop loop;
-    private @Nullable Listener listener;
     private int type;
 
-    private int fd;
     private int generation;
-    private boolean up;
     /** The peer's end was seen: what is left is read to its end without a further edge. */
     private boolean hungUp;
 
     /** Not 0: sending failed for this errno. What the guest sent before it left is still received, then it is gone. */
     private int deafErrno;
 
-    private boolean readable;
     private boolean outWatched;
-    /** Somebody was told that the link is full. */
-    private boolean shortage;
     /** Somebody may wait in accept(2)'s queue. */
     private boolean knocked;
     /** The guest left, and the listener does not know yet. */
     private boolean leaving;
 
     private int leaveErrno;
-    private long receivedBytes;
 
     private StreamLink(Os os, @Nullable StreamSocket socket, int fd, Counters counters, Log log) {
-        this.os = os;
+        super(os, fd, counters);
         this.socket = socket;
-        this.fd = fd;
-        this.counters = counters;
         this.log = log;
         receiver = new StreamReceiver(counters);
     }
@@ -101,15 +84,12 @@ public final class StreamLink implements Link {
 
     @Override
     public void bind(EventLoop loop, Listener listener) {
-        assert this.loop == null;
-        this.loop = loop;
-        this.listener = listener;
+        attach(loop, listener);
         type = loop.register(new Events());
-        if (socket != null) {
-            int rc = loop.watch(socket.fd(), Epoll.IN | Epoll.ET, type, 0, DOOR);
-            if (rc < 0) {
-                throw new IllegalStateException("cannot watch '" + socket.path() + "': errno " + -rc);
-            }
+        int rc = socket == null ? arm() : loop.watch(socket.fd(), Epoll.IN | Epoll.ET, type, 0, DOOR);
+        if (rc < 0) {
+            String what = socket == null ? "the guest's socket" : "'" + socket.path() + "'";
+            throw new IllegalStateException("cannot watch " + what + ": " + Errno.text(-rc));
         }
         loop.ready().add(door);
     }
@@ -155,22 +135,6 @@ public final class StreamLink implements Link {
         }
         fail(n == -Errno.EAGAIN ? deafErrno : (int) -n);
         return -Errno.ENOTCONN;
-    }
-
-    @HotPath
-    private void visitAgain(boolean wanted) {
-        if (wanted) {
-            loop().ready().add(poll);
-        } else if (poll.isListed()) {
-            loop().ready().remove(poll);
-        }
-    }
-
-    /** Frames lie in a buffer of ours, which the next receive uses again. */
-    @HotPath
-    @Override
-    public void release(int queue, RxBatch batch) {
-        assert queue == 0 : queue;
     }
 
     @HotPath
@@ -251,10 +215,16 @@ public final class StreamLink implements Link {
         visitAgain(true);
     }
 
-    /** Asks for EPOLLOUT exactly while the socket is full; changing what is watched reports what holds already, so no edge is missed. */
+    /**
+     * Asks for EPOLLOUT exactly while the socket is full; changing what is watched reports what holds already, so no edge is missed. Where the
+     * kernel had no memory (ENOBUFS, ENOMEM) time tells instead: that passes, and the guest need not come back for it.
+     */
     @HotPath
     private void watchOut() {
-        boolean wanted = sender.isBlocked();
+        if (sender.isStarved()) {
+            awaitMemory();
+        }
+        boolean wanted = sender.isBlocked() && !sender.isStarved();
         if (wanted == outWatched) {
             return;
         }
@@ -268,17 +238,17 @@ public final class StreamLink implements Link {
 
     @Override
     public void close() {
-        if (loop != null) {
-            loop.ready().remove(poll);
-            loop.ready().remove(door);
-            loop.timers().cancel(retry);
+        if (isBound()) {
+            rest();
+            loop().ready().remove(door);
+            loop().timers().cancel(retry);
         }
         if (fd >= 0) {
             dropGuest();
         }
         if (socket != null) {
-            if (loop != null) {
-                loop.unwatch(socket.fd());
+            if (isBound()) {
+                loop().unwatch(socket.fd());
             }
             socket.close();
         }
@@ -289,12 +259,12 @@ public final class StreamLink implements Link {
         dropGuest();
         leaving = true;
         leaveErrno = errno;
-        loop().ready().remove(poll);
+        rest();
         loop().ready().add(door);
     }
 
     private void dropGuest() {
-        if (up) {
+        if (isBound()) {
             loop().unwatch(fd);
         }
         os.close(fd);
@@ -304,13 +274,13 @@ public final class StreamLink implements Link {
     }
 
     private void onGuestEvent(int events, long nowNs) {
-        if (!up) {
-            return;
-        }
         hungUp |= (events & GONE) != 0;
         boolean in = (events & (Epoll.IN | GONE)) != 0;
+        readable |= in;
+        if (!up) {
+            return; // the door opens later in this turn
+        }
         if (in) {
-            readable = true;
             visitAgain(true);
         }
         if ((events & Epoll.OUT) != 0 && !hungUp) {
@@ -328,6 +298,13 @@ public final class StreamLink implements Link {
         if (isSending() && shortage && !sender.isBlocked()) {
             shortage = false;
             listener().onWritable(0, nowNs);
+        }
+    }
+
+    @Override
+    void onMemory(long nowNs) {
+        if (isSending() && sender.isStarved() && !hungUp) {
+            onRoom(nowNs);
         }
     }
 
@@ -357,21 +334,38 @@ public final class StreamLink implements Link {
 
     private void sendAway(int comer, long nowNs) {
         if (lines.allows(nowNs)) {
-            log.warn("a guest is connected already: process " + os.peerPid(comer) + " was sent away");
+            log.warn("a guest is connected already: process " + os.peerPid(comer) + " was sent away" + lines.leftOut());
         }
         os.close(comer);
     }
 
     private void tryLater(int errno, long nowNs) {
+        exhausted("cannot accept a guest now: ", errno, nowNs);
+        loop().timers().schedule(retry, nowNs + Limits.STREAM_ACCEPT_RETRY_MS * NS_PER_MS);
+    }
+
+    private void exhausted(String what, int errno, long nowNs) {
         counters.count(Drop.DESCRIPTORS_EXHAUSTED);
         if (lines.allows(nowNs)) {
-            log.warn("cannot accept a guest now: errno " + errno);
+            log.warn(what + Errno.text(errno) + lines.leftOut());
         }
-        loop().timers().schedule(retry, nowNs + Limits.STREAM_ACCEPT_RETRY_MS * NS_PER_MS);
     }
 
     private void welcome(int comer, long nowNs) {
         fd = comer;
+        int rc = arm();
+        if (rc == 0) {
+            greet(nowNs);
+            return;
+        }
+        os.close(fd);
+        fd = Os.NONE;
+        exhausted(
+                "a guest was sent away, as it cannot be watched: ", -rc, nowNs); // fs.epoll.max_user_watches, epoll(7)
+    }
+
+    /** Begins anew with the guest at {@link #fd}, whose events are noted from now on. 0 or {@code -errno}. */
+    private int arm() {
         receiver.reset();
         sender.reset();
         hungUp = false;
@@ -380,22 +374,28 @@ public final class StreamLink implements Link {
         outWatched = false;
         shortage = false;
         os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_SNDBUF, Limits.STREAM_SNDBUF_BYTES);
-        int rc = loop().watch(fd, WATCHED, type, generation, GUEST);
-        if (rc < 0) {
-            fail(-rc);
-            return;
-        }
+        return loop().watch(fd, WATCHED, type, generation, GUEST);
+    }
+
+    private void greet(long nowNs) {
         up = true;
-        log.info("guest connected: process " + os.peerPid(fd));
+        visitAgain(readable);
+        if (lines.allows(nowNs)) {
+            log.info("guest connected: process " + os.peerPid(fd) + lines.leftOut());
+        }
         listener().onUp(CAPS, nowNs);
     }
 
-    private EventLoop loop() {
-        return Objects.requireNonNull(loop);
-    }
-
-    private Listener listener() {
-        return Objects.requireNonNull(listener);
+    private void sayEnd(long nowNs) {
+        if (!lines.allows(nowNs)) {
+            return;
+        }
+        if (receiver.isLost() && leaveErrno == Errno.EPROTO) {
+            String length = Integer.toUnsignedString(receiver.lostLength());
+            log.warn("guest dropped: framing lost (a frame length of " + length + ")" + lines.leftOut());
+        } else {
+            log.info("guest left" + (leaveErrno == 0 ? "" : ": " + Errno.text(leaveErrno)) + lines.leftOut());
+        }
     }
 
     private final class Events implements Handler {
@@ -415,20 +415,6 @@ public final class StreamLink implements Link {
         }
     }
 
-    /** Frames may be left that no edge tells of. */
-    private final class Poll extends ReadyList.Node {
-        @Override
-        protected long visit(long allowanceBytes, long nowNs) {
-            if (!up) {
-                return 0;
-            }
-            long before = receivedBytes;
-            visitAgain(true); // until a receive finds nothing left, even if the listener throws before it
-            listener().onReadable(0, nowNs);
-            return receivedBytes - before;
-        }
-    }
-
     /** Comings and goings. */
     private final class Door extends ReadyList.Node {
         private boolean opened;
@@ -438,12 +424,13 @@ public final class StreamLink implements Link {
             if (leaving) {
                 leaving = false;
                 loop().ready().add(this); // somebody may wait, even if the listener throws
+                sayEnd(nowNs);
                 listener().onDown(leaveErrno, nowNs);
                 return 0;
             }
             if (socket == null && !opened) {
                 opened = true;
-                welcome(fd, nowNs);
+                greet(nowNs);
             }
             if (socket != null && knocked) {
                 answerDoor(socket, nowNs);

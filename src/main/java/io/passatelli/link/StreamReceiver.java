@@ -7,6 +7,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.os.IoVec;
 import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
+import io.passatelli.wire.Ethernet;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -25,7 +26,6 @@ final class StreamReceiver {
 
     static final ValueLayout.OfInt LENGTH = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
     private static final int FRAME_ROOM = PREFIX + Limits.FRAME_BYTES;
-    private static final int ETHERNET_HEADER_BYTES = 14;
 
     private final MemorySegment buffer = Arena.global().allocate(Limits.STREAM_BUFFER_BYTES + FRAME_ROOM, 64);
     private final int capacity = (int) buffer.byteSize();
@@ -35,6 +35,7 @@ final class StreamReceiver {
     private int end;
     private int skip;
     private boolean lost;
+    private int lostLength;
     private boolean drained;
 
     StreamReceiver(Counters counters) {
@@ -55,7 +56,15 @@ final class StreamReceiver {
         return lost;
     }
 
-    /** Whether the last read took all that the socket had: then epoll tells of more. */
+    /** The length of which {@link #isLost} speaks, unsigned. */
+    int lostLength() {
+        return lostLength;
+    }
+
+    /**
+     * Whether the last read took all that the socket had: then epoll tells of more. A short read says so of a stream (epoll(7), Q9), unless it
+     * ended behind descriptors that the peer passed.
+     */
     boolean isDrained() {
         return drained;
     }
@@ -72,7 +81,7 @@ final class StreamReceiver {
                 return;
             }
             int length = buffer.get(LENGTH, begin);
-            if (length < ETHERNET_HEADER_BYTES || length > Limits.FRAME_BYTES) {
+            if (length < Ethernet.LENGTH || length > Limits.FRAME_BYTES) {
                 refuse(length);
                 continue;
             }
@@ -89,6 +98,7 @@ final class StreamReceiver {
         counters.count(Drop.LINK_BAD_LENGTH);
         if (length < 0 || length > Limits.STREAM_SKIP_BYTES) {
             lost = true;
+            lostLength = length;
             return;
         }
         begin += PREFIX;
@@ -105,7 +115,7 @@ final class StreamReceiver {
         if (n > 0) {
             end += (int) n;
         }
-        drained = n < most;
+        drained = n < most && !room.isControlCut();
         return n;
     }
 

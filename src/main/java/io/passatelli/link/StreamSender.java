@@ -34,6 +34,7 @@ final class StreamSender {
     private int queueBegin;
     private int queueEnd;
     private boolean blocked;
+    private boolean starved;
 
     /** Forgets all, for the next client. */
     void reset() {
@@ -41,11 +42,17 @@ final class StreamSender {
         queueBegin = 0;
         queueEnd = 0;
         blocked = false;
+        starved = false;
     }
 
-    /** Whether the socket was full when it was last tried. */
+    /** Whether the socket did not take all when it was last tried. */
     boolean isBlocked() {
         return blocked;
+    }
+
+    /** Whether that was for want of memory in the kernel: then epoll does not tell when it takes more. */
+    boolean isStarved() {
+        return starved;
     }
 
     boolean isEmpty() {
@@ -81,11 +88,10 @@ final class StreamSender {
             addFrame(batch, i);
         }
         long total = out.total();
-        long sent = os.sendmsg(fd, out, FLAGS);
-        if (sent < 0 && sent != -Errno.EAGAIN) {
-            return (int) sent;
+        long left = send(os, fd);
+        if (left < 0) {
+            return (int) left;
         }
-        long left = Math.max(sent, 0);
         blocked = left < total;
         advance((int) Math.min(left, waiting));
         left -= waiting;
@@ -124,15 +130,23 @@ final class StreamSender {
         int waiting = addWaiting();
         if (waiting == 0) {
             blocked = false;
+            starved = false;
             return 0;
         }
-        long sent = os.sendmsg(fd, out, FLAGS);
-        if (sent < 0 && sent != -Errno.EAGAIN) {
+        long sent = send(os, fd);
+        if (sent < 0) {
             return (int) sent;
         }
         blocked = sent < waiting;
-        advance((int) Math.max(sent, 0));
+        advance((int) sent);
         return 0;
+    }
+
+    /** Bytes of {@link #out} that left, 0 where none can now, or {@code -errno} where none ever will. */
+    private long send(Os os, int fd) {
+        long sent = os.sendmsg(fd, out, FLAGS);
+        starved = sent == -Errno.ENOBUFS || sent == -Errno.ENOMEM;
+        return starved || sent == -Errno.EAGAIN ? 0 : sent;
     }
 
     private int addWaiting() {

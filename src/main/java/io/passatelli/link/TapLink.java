@@ -4,7 +4,6 @@ import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
-import io.passatelli.base.TimerWheel;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.loop.Handler;
 import io.passatelli.loop.ReadyList;
@@ -12,31 +11,25 @@ import io.passatelli.os.Epoll;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
 import io.passatelli.os.Os;
+import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Offload;
-import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 
 /**
  * The link to a network namespace: a TAP device without packet information or vnet header (the kernel's tuntap documentation). One frame per
  * read and write. A tap never says that it is full: it drops silently what its namespace does not take in time, so {@code lossless} is false.
  *
- * <p>Frames of a batch lie one behind the other in one buffer, from its front each time: a few small ones stay in the cache. Epoll tells of the
- * tap edge by edge; {@link #readable} holds until a read found it empty.
+ * <p>Frames of a batch lie one behind the other in one buffer, from its front each time: a few small ones stay in the cache.
  */
-public final class TapLink implements Link {
+public final class TapLink extends EdgeLink {
     private static final Caps CAPS = new Caps(1, Limits.FRAME_BYTES, false, Caps.Offloads.NONE, Caps.Offloads.NONE);
-    private static final int ETHERNET_HEADER_BYTES = 14;
     /** One more than a frame: a read that fills it was cut off. */
     private static final int READ_BYTES = Limits.FRAME_BYTES + 1;
 
     private static final int ALIGN = 64;
-    private static final long NS_PER_MS = 1_000_000;
 
-    private final Os os;
-    private final Counters counters;
     private final MemorySegment received = Arena.global().allocate(Limits.TAP_BUFFER_BYTES, ALIGN);
     private final MemorySegment slots = Arena.global().allocate(Limits.TAP_BUFFER_BYTES, ALIGN);
     private final MemorySegment zeros = Arena.global().allocate(Limits.FRAME_MIN_BYTES);
@@ -44,26 +37,13 @@ public final class TapLink implements Link {
     /** Header, borrowed payload, padding. */
     private final IoVec out = new IoVec(3);
 
-    private final ReadyList.Node poll = new Poll();
     private final ReadyList.Node news = new News();
-    private final TimerWheel.Timer retry = new Retry();
-    private @Nullable EventLoop loop;
-    private @Nullable Listener listener;
-
-    private int fd;
-    private boolean up;
-    private boolean readable;
-    private boolean shortage;
     /** 0 while the tap lives; what ended it, and the listener does not know yet. */
     private int leaveErrno;
 
-    private long receivedBytes;
-
     /** Owns {@code fd}, which is non-blocking. */
     public TapLink(Os os, int fd, Counters counters) {
-        this.os = os;
-        this.fd = fd;
-        this.counters = counters;
+        super(os, fd, counters);
     }
 
     @Override
@@ -73,12 +53,10 @@ public final class TapLink implements Link {
 
     @Override
     public void bind(EventLoop loop, Listener listener) {
-        assert this.loop == null;
-        this.loop = loop;
-        this.listener = listener;
+        attach(loop, listener);
         int rc = loop.watch(fd, Epoll.IN | Epoll.ET, loop.register(new Events()), 0, 0);
         if (rc < 0) {
-            throw new IllegalStateException("cannot watch the tap: errno " + -rc);
+            throw new IllegalStateException("cannot watch the tap: " + Errno.text(-rc));
         }
         loop.ready().add(news);
     }
@@ -101,7 +79,7 @@ public final class TapLink implements Link {
             } else if (n <= 0) {
                 fail((int) -n);
                 return batch.count() > 0 ? batch.count() : -leaveErrno;
-            } else if (n < ETHERNET_HEADER_BYTES || n == READ_BYTES) {
+            } else if (n < Ethernet.LENGTH || n == READ_BYTES) {
                 counters.count(Drop.LINK_BAD_LENGTH);
             } else {
                 batch.add(received, at, (int) n);
@@ -109,19 +87,8 @@ public final class TapLink implements Link {
                 at += n + ALIGN - 1 & -ALIGN;
             }
         }
-        if (readable) {
-            loop().ready().add(poll);
-        } else if (poll.isListed()) {
-            loop().ready().remove(poll);
-        }
+        visitAgain(readable);
         return batch.count();
-    }
-
-    /** Frames lie in a buffer of ours, which the next receive uses again. */
-    @HotPath
-    @Override
-    public void release(int queue, RxBatch batch) {
-        assert queue == 0 : queue;
     }
 
     @HotPath
@@ -195,9 +162,7 @@ public final class TapLink implements Link {
         switch (-rc) {
             case Errno.EAGAIN, Errno.ENOBUFS, Errno.ENOMEM -> {
                 shortage = true;
-                if (!retry.isScheduled()) {
-                    loop().timers().schedule(retry, loop().nowNs() + Limits.TAP_RETRY_MS * NS_PER_MS);
-                }
+                awaitMemory();
                 return false;
             }
             case Errno.EIO -> counters.count(Drop.LINK_DOWN); // the interface is down: nobody is there to hear
@@ -212,10 +177,9 @@ public final class TapLink implements Link {
 
     @Override
     public void close() {
-        if (loop != null) {
-            loop.ready().remove(poll);
-            loop.ready().remove(news);
-            loop.timers().cancel(retry);
+        if (isBound()) {
+            rest();
+            loop().ready().remove(news);
         }
         if (fd >= 0) {
             dropTap();
@@ -226,13 +190,13 @@ public final class TapLink implements Link {
     private void fail(int errno) {
         dropTap();
         leaveErrno = errno == 0 ? Errno.EBADFD : errno;
-        loop().ready().remove(poll);
+        rest();
         loop().ready().add(news);
     }
 
     private void dropTap() {
-        if (loop != null) {
-            loop.unwatch(fd);
+        if (isBound()) {
+            loop().unwatch(fd);
         }
         os.close(fd);
         fd = Os.NONE;
@@ -240,12 +204,12 @@ public final class TapLink implements Link {
         readable = false;
     }
 
-    private EventLoop loop() {
-        return Objects.requireNonNull(loop);
-    }
-
-    private Listener listener() {
-        return Objects.requireNonNull(listener);
+    @Override
+    void onMemory(long nowNs) {
+        if (up && shortage) {
+            shortage = false;
+            listener().onWritable(0, nowNs);
+        }
     }
 
     private final class Events implements Handler {
@@ -258,23 +222,9 @@ public final class TapLink implements Link {
         public void onEvent(int index, int events, long nowNs) {
             readable = true;
             if (up) {
-                loop().ready().add(poll);
+                visitAgain(true);
                 listener().onReadable(0, nowNs);
             }
-        }
-    }
-
-    /** Frames may be left that no edge tells of. */
-    private final class Poll extends ReadyList.Node {
-        @Override
-        protected long visit(long allowanceBytes, long nowNs) {
-            if (!up) {
-                return 0;
-            }
-            long before = receivedBytes;
-            loop().ready().add(this); // until a receive finds nothing left, even if the listener throws before it
-            listener().onReadable(0, nowNs);
-            return receivedBytes - before;
         }
     }
 
@@ -288,21 +238,10 @@ public final class TapLink implements Link {
             }
             up = true;
             if (readable) {
-                loop().ready().add(poll);
+                visitAgain(true);
             }
             listener().onUp(CAPS, nowNs);
             return 0;
-        }
-    }
-
-    /** A frame found no memory a moment ago. */
-    private final class Retry extends TimerWheel.Timer {
-        @Override
-        protected void due(long nowNs) {
-            if (up && shortage) {
-                shortage = false;
-                listener().onWritable(0, nowNs);
-            }
         }
     }
 }

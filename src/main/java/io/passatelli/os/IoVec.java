@@ -24,6 +24,7 @@ public final class IoVec {
     private int first;
     private int end;
     private long total;
+    private boolean controlCut;
 
     /** At most {@code capacity} ranges, and never more than {@link Limits#IOVECS}. */
     public IoVec(int capacity) {
@@ -107,6 +108,18 @@ public final class IoVec {
 
     public long length(int i) {
         return array.get(JAVA_LONG, (long) (first + i) * SIZE + LENGTH);
+    }
+
+    /**
+     * Whether the last recvmsg(2) into this threw control data away (MSG_CTRUNC), such as descriptors that the peer of a UNIX socket passed: on a
+     * stream such a read ends behind them, whatever follows.
+     */
+    public boolean isControlCut() {
+        return controlCut;
+    }
+
+    void controlCut(boolean value) {
+        controlCut = value;
     }
 
     /** Of the first {@code struct iovec} left; for the call that follows at once. */

@@ -107,6 +107,11 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
     }
 
     @Override
+    public long recvmsg(int fd, IoVec into, int flags, SockAddr fromOut) {
+        return Msg.recvmsg(fd, into, flags, fromOut);
+    }
+
+    @Override
     public long sendmsg(int fd, IoVec from, int flags) {
         return Msg.sendmsg(fd, from, flags);
     }

@@ -4,6 +4,7 @@ import io.passatelli.base.HotPath;
 
 import java.lang.foreign.MemorySegment;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 /** recvmsg(2) and sendmsg(2). Results are ≥ 0 or {@code -errno}. */
@@ -27,7 +28,26 @@ final class Msg {
     private Msg() {}
 
     static long recvmsg(int fd, IoVec into, int flags) {
-        return LibC.callLong(RECVMSG, fd, header(into), flags, 0, 0, 0);
+        return receive(fd, header(into), into, flags);
+    }
+
+    static long recvmsg(int fd, IoVec into, int flags, SockAddr fromOut) {
+        long header = header(into);
+        MemorySegment scratch = CallState.current().scratch;
+        scratch.set(JAVA_LONG, MSG_NAME, fromOut.segment.address());
+        scratch.set(JAVA_INT, MSG_NAMELEN, SockAddr.CAPACITY);
+        long rc = receive(fd, header, into, flags);
+        if (rc >= 0) {
+            fromOut.length(scratch.get(JAVA_INT, MSG_NAMELEN));
+        }
+        return rc;
+    }
+
+    private static long receive(int fd, long header, IoVec into, int flags) {
+        long rc = LibC.callLong(RECVMSG, fd, header, flags, 0, 0, 0);
+        int said = CallState.current().scratch.get(JAVA_INT, MSG_FLAGS);
+        into.controlCut(rc >= 0 && (said & Socket.MSG_CTRUNC) != 0);
+        return rc;
     }
 
     static long sendmsg(int fd, IoVec from, int flags) {

@@ -56,8 +56,11 @@ public interface Os extends AutoCloseable {
     /** The process at the other end of a UNIX socket (SO_PEERCRED, unix(7)). */
     int peerPid(int fd);
 
-    /** recvmsg(2) without address or control data. */
+    /** recvmsg(2) without address or control data, which is thrown away ({@link IoVec#isControlCut}). */
     long recvmsg(int fd, IoVec into, int flags);
+
+    /** recvmsg(2) without control data; fills {@code fromOut} with the sender's address; family 0 where the kernel says none, as for TCP. */
+    long recvmsg(int fd, IoVec into, int flags, SockAddr fromOut);
 
     /** sendmsg(2) without address or control data; MSG_NOSIGNAL is the caller's to give. */
     long sendmsg(int fd, IoVec from, int flags);

@@ -24,6 +24,7 @@ public final class Socket {
     public static final int SO_ACCEPTCONN = 30;
 
     public static final int MSG_PEEK = 2;
+    public static final int MSG_CTRUNC = 8;
     public static final int MSG_TRUNC = 0x20;
     public static final int MSG_DONTWAIT = 0x40;
     public static final int MSG_NOSIGNAL = 0x4000;

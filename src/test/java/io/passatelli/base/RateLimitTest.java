@@ -30,6 +30,14 @@ class RateLimitTest {
     }
 
     @Test
+    void nextLineSaysHowManyWereLeftOut() {
+        assertThat(limit.leftOut()).isEmpty();
+        allowedOf(Limits.LOG_LINES_PER_SECOND + 3, 0);
+        assertThat(limit.leftOut()).isEqualTo(" (3 such lines left out)");
+        assertThat(limit.leftOut()).isEmpty();
+    }
+
+    @Test
     void unusedLinesAreNotSavedUp() {
         allowedOf(1, 0);
         assertThat(allowedOf(100, 10 * SECOND_NS)).isEqualTo(Limits.LOG_LINES_PER_SECOND);

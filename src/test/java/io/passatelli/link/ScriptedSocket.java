@@ -2,6 +2,7 @@ package io.passatelli.link;
 
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
+import io.passatelli.os.IoVecs;
 import io.passatelli.os.Os;
 
 import java.io.ByteArrayOutputStream;
@@ -27,11 +28,17 @@ final class ScriptedSocket {
     /** What each read finds; an empty one is the end of the stream, none at all is EAGAIN. */
     final Deque<byte[]> arrivals = new ArrayDeque<>();
 
+    /** Whether each read ends behind descriptors that the peer passed. */
+    boolean descriptorsPassed;
+
     /** What left. */
     final ByteArrayOutputStream sent = new ByteArrayOutputStream();
 
     /** How many more bytes the socket takes. */
     long room = Long.MAX_VALUE;
+
+    /** What it says when it takes none. */
+    int fullErrno = Errno.EAGAIN;
 
     int sends;
     int reads;
@@ -43,6 +50,7 @@ final class ScriptedSocket {
             return -Errno.EAGAIN;
         }
         arrivals.remove();
+        IoVecs.setControlCut(into, descriptorsPassed);
         assert into.count() == 1;
         int n = (int) Math.min(bytes.length, into.total());
         MemorySegment.copy(bytes, 0, into.segment(0), JAVA_BYTE, into.offset(0), n);
@@ -55,7 +63,7 @@ final class ScriptedSocket {
     private long send(IoVec from) {
         sends++;
         if (room == 0) {
-            return -Errno.EAGAIN;
+            return -fullErrno;
         }
         long moved = 0;
         for (int i = 0; i < from.count() && room > 0; i++) {

@@ -5,6 +5,7 @@ import io.passatelli.base.Drop;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.loop.EventLoop;
+import io.passatelli.os.Epoll;
 import io.passatelli.os.Errno;
 import io.passatelli.os.LinuxOs;
 import io.passatelli.os.Os;
@@ -17,7 +18,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -30,6 +33,7 @@ import java.util.Arrays;
 import java.util.List;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** A stream link at a real loop, over UNIX sockets of the real kernel and of the simulated one. */
 @ParameterizedClass
@@ -51,7 +55,9 @@ class StreamLinkTest {
     private final Os kernel;
     private final long guestPid = ProcessHandle.current().pid();
     private int refusedAccepts;
-    /** The kernel, but that accept may have no descriptors left. */
+    private int refusedWatches;
+    private int sendErrno;
+    /** The kernel, but that accept may have no descriptors left, epoll no more watches, and a send no memory. */
     private final Os os;
 
     private long nowNs = 1_000_000_000;
@@ -71,6 +77,13 @@ class StreamLinkTest {
                     if (method.getName().equals("accept") && refusedAccepts > 0) {
                         refusedAccepts--;
                         return -Errno.EMFILE;
+                    }
+                    if (method.getName().equals("epollCtl") && (int) arguments[1] == Epoll.ADD && refusedWatches > 0) {
+                        refusedWatches--;
+                        return -Errno.ENOMEM;
+                    }
+                    if (method.getName().equals("sendmsg") && sendErrno != 0) {
+                        return (long) -sendErrno;
                     }
                     try {
                         return method.invoke(kernel, arguments);
@@ -347,6 +360,118 @@ class StreamLinkTest {
             assertThat(lines).filteredOn(l -> l.contains("cannot accept")).hasSize(2);
             assertThat(guest.sawEnd).isFalse();
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {Errno.ENOBUFS, Errno.ENOMEM})
+    void aKernelWithoutMemoryForAMomentCostsNeitherGuestNorFrame(int errno) {
+        try (StreamGuest guest = connected()) {
+            sendErrno = errno;
+            assertThat(commit(Frames.frame(70, 1))).isZero();
+            assertThat(control(Frames.frame(66, 2))).isTrue();
+            turns();
+            later(); // still none
+            assertThat(ear.log).containsExactly("up");
+            sendErrno = 0;
+            turns();
+            assertThat(guest.takesAll().got.size()).isZero(); // nobody tells but time
+            later();
+            assertThat(ear.log).containsExactly("up", "writable 0");
+            assertThat(commit(Frames.frame(70, 1))).isEqualTo(1);
+            later();
+            assertThat(ear.log).containsExactly("up", "writable 0");
+            assertThat(Frames.parse(guest.takesAll().got.toByteArray()))
+                    .containsExactly(Frames.frame(66, 2), Frames.frame(70, 1));
+        }
+    }
+
+    @Test
+    void aGuestThatLeavesWhileThereIsNoMemoryIsForgotten() {
+        try (StreamGuest guest = connected()) {
+            sendErrno = Errno.ENOBUFS;
+            assertThat(commit(Frames.frame(70, 1))).isZero();
+            assertThat(guest.sawEnd).isFalse();
+        }
+        turns();
+        sendErrno = 0;
+        later();
+        assertThat(ear.log).containsExactly("up", "down 0");
+    }
+
+    @Test
+    void aGuestThatCannotBeWatchedIsSentAwayAndTheNextMayCome() {
+        refusedWatches = 1;
+        try (StreamGuest guest = connected()) {
+            guest.takes(1);
+            assertThat(guest.sawEnd).isTrue();
+            assertThat(ear.log).isEmpty();
+            assertThat(counters.of(Drop.DESCRIPTORS_EXHAUSTED)).isEqualTo(1);
+            assertThat(lines)
+                    .containsExactly("WARNING a guest was sent away, as it cannot be watched: Cannot allocate memory");
+        }
+        try (StreamGuest next = connected()) {
+            next.sends(Frames.stream(Frames.frame(60, 1)));
+            turns();
+            assertThat(ear.log).containsExactly("up");
+            assertThat(ear.frames).containsExactly(Frames.frame(60, 1));
+        }
+    }
+
+    @Test
+    void aConnectedDescriptorThatCannotBeWatchedEndsTheStart() {
+        StreamLink own = StreamLink.connected(os, acceptedFd(), counters, Log.silent());
+        var ownEar = new LinkEar();
+        refusedWatches = 1;
+        assertThatThrownBy(() -> own.bind(loop, ownEar))
+                .hasMessage("cannot watch the guest's socket: Cannot allocate memory");
+        own.close();
+        turns();
+        assertThat(ownEar.log).isEmpty();
+        otherEnd.takes(1);
+        assertThat(otherEnd.sawEnd).isTrue();
+        otherEnd.close();
+    }
+
+    @Test
+    void whatAConnectedGuestSentAndItsEndBeforeTheFirstTurnAreSeenBehindUp() {
+        StreamLink own = StreamLink.connected(os, acceptedFd(), counters, Log.silent());
+        var ownEar = new LinkEar(1);
+        ownEar.link = own;
+        otherEnd.sends(Frames.stream(Frames.frame(60, 1), Frames.frame(61, 2)));
+        otherEnd.close();
+        own.bind(loop, ownEar);
+        turns();
+        assertThat(ownEar.frames).containsExactly(Frames.frame(60, 1), Frames.frame(61, 2));
+        assertThat(ownEar.log).containsExactly("up", "down 0");
+        own.close();
+    }
+
+    @Test
+    void comingsAndGoingsAreSaidUntilThereAreTooMany() {
+        for (int i = 0; i < 10; i++) {
+            connected().close();
+            turns();
+        }
+        String came = "INFO guest connected: process " + guestPid;
+        assertThat(lines).containsExactly(came, "INFO guest left", came, "INFO guest left", came);
+        nowNs += 2_000_000_000;
+        connected().close();
+        assertThat(lines.get(5)).isEqualTo(came + " (15 such lines left out)");
+    }
+
+    @Test
+    void theReasonOfAnEndIsSaid() {
+        try (StreamGuest guest = connected()) {
+            guest.sends(Frames.prefix(-2));
+            turns();
+            assertThat(lines).endsWith("WARNING guest dropped: framing lost (a frame length of 4294967294)");
+        }
+        try (StreamGuest guest = connected()) {
+            commit(Frames.frame(70, 1)); // it leaves without reading this
+            assertThat(guest.sawEnd).isFalse();
+        }
+        turns();
+        assertThat(lines).endsWith("INFO guest left: Connection reset by peer");
     }
 
     @Test

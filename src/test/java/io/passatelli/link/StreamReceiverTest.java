@@ -50,6 +50,17 @@ class StreamReceiverTest {
     }
 
     @Test
+    void aShortReadSaysThatTheSocketIsEmptyUnlessPassedDescriptorsEndedIt() {
+        socket.arrivals.add(Frames.stream(SMALL));
+        assertThat(receiver.read(socket.os, 3)).isEqualTo(18);
+        assertThat(receiver.isDrained()).isTrue();
+        socket.descriptorsPassed = true;
+        socket.arrivals.add(Frames.stream(SMALL));
+        assertThat(receiver.read(socket.os, 3)).isEqualTo(18);
+        assertThat(receiver.isDrained()).isFalse();
+    }
+
+    @Test
     void manyFramesComeWithOneRead() {
         byte[][] frames = new byte[60][];
         Arrays.setAll(frames, i -> Frames.frame(1_514, i));

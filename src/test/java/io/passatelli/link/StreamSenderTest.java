@@ -1,6 +1,7 @@
 package io.passatelli.link;
 
 import io.passatelli.base.Limits;
+import io.passatelli.os.Errno;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -87,6 +88,40 @@ class StreamSenderTest {
             all.add(control);
             assertThat(seen()).as("room %d", room).containsExactlyElementsOf(all);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {Errno.EAGAIN, Errno.ENOBUFS, Errno.ENOMEM})
+    void aSocketThatTakesNoneForNowBlocksAndLosesNothing(int errno) {
+        socket.room = 0;
+        socket.fullErrno = errno;
+        List<byte[]> frames = List.of(Frames.frame(70, 1), Frames.frame(80, 2));
+        sender.control(Frames.inMemory(Frames.frame(66, 9)), 0, 66);
+        assertThat(sender.flush(socket.os, 3)).isZero();
+        assertThat(sender.isBlocked()).isTrue();
+        assertThat(sender.isStarved()).isEqualTo(errno != Errno.EAGAIN);
+        socket.room = 70;
+        assertThat(sender.flush(socket.os, 3)).isZero();
+        assertThat(sender.isBlocked()).isFalse();
+        assertThat(sender.isStarved()).isFalse();
+        socket.room = 0;
+        put(frames, false);
+        assertThat(sender.commit(socket.os, 3, batch, 2)).isZero();
+        assertThat(sender.isBlocked()).isTrue();
+        assertThat(sender.isStarved()).isEqualTo(errno != Errno.EAGAIN);
+        assertThat(sender.flush(socket.os, 3)).isZero(); // nothing of it is ours
+        assertThat(sender.isBlocked()).isFalse();
+        assertThat(seen()).containsExactly(Frames.frame(66, 9));
+    }
+
+    @Test
+    void whatTheSocketNeverTakesIsAnError() {
+        socket.room = 0;
+        socket.fullErrno = Errno.EPIPE;
+        sender.control(Frames.inMemory(Frames.frame(66, 9)), 0, 66);
+        assertThat(sender.flush(socket.os, 3)).isEqualTo(-Errno.EPIPE);
+        put(List.of(Frames.frame(70, 1)), false);
+        assertThat(sender.commit(socket.os, 3, batch, 1)).isEqualTo(-Errno.EPIPE);
     }
 
     @Test

@@ -125,7 +125,7 @@ class TapLinkSimulationTest {
         turns();
         assertThat(ear.log).containsExactly("up");
         writesLeft = Integer.MAX_VALUE;
-        clock.advance(Limits.TAP_RETRY_MS * 2_000_000L);
+        clock.advance(Limits.LINK_RETRY_MS * 2_000_000L);
         turns();
         assertThat(ear.log).containsExactly("up", "writable 0");
         clock.advance(1_000_000_000);

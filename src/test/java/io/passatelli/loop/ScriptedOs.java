@@ -197,6 +197,11 @@ class ScriptedOs implements Os {
     }
 
     @Override
+    public long recvmsg(int fd, IoVec into, int flags, SockAddr fromOut) {
+        return -Errno.ENOSYS;
+    }
+
+    @Override
     public long sendmsg(int fd, IoVec from, int flags) {
         return -Errno.ENOSYS;
     }

@@ -113,6 +113,13 @@ public final class Calls {
         return os.recvmsg(fd, iov, flags);
     }
 
+    /** {@link #address} says from whom. */
+    public long receiveFrom(int fd, int most) {
+        iov.clear();
+        iov.add(buffer, 0, most);
+        return os.recvmsg(fd, iov, 0, address);
+    }
+
     public long receive(int fd, int most) {
         return receive(fd, most, 0);
     }

@@ -53,6 +53,22 @@ class OsAllocationTest {
         pair.close(os);
     }
 
+    @Test
+    void messagesAreReceivedWithTheirSendersWithoutAllocation(@TempDir Path directory) {
+        UnixPair pair = UnixPair.connect(os, directory.resolve("s"));
+        vector.add(memory, 0, 16);
+        SockAddr from = new SockAddr();
+        assertThat(leastAllocated(() -> {
+                    long sent = os.sendmsg(pair.here(), vector, Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL);
+                    long received = os.recvmsg(pair.there(), vector, Socket.MSG_DONTWAIT, from);
+                    if (sent != 16 || received != 16) {
+                        throw new AssertionError(sent + " " + received);
+                    }
+                }))
+                .isZero();
+        pair.close(os);
+    }
+
     private void eventfdTurn(int epoll, int fd) {
         long wrote = os.writev(fd, vector);
         int count = os.epollWait(epoll, events, 0);

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** Ping sockets, icmp(7), where net.ipv4.ping_group_range lets us have them. */
 abstract class PingStory extends OsStory {
     static final Ip UNROUTED = Ip.v4(0xc6336401); // 198.51.100.1, TEST-NET-2
+    private static final Ip STRANGER = Ip.v4(0x7f000002);
 
     private static final int ECHO_REPLY = 0;
     private static final int ECHO = 8;
@@ -16,6 +17,9 @@ abstract class PingStory extends OsStory {
 
     /** socket(2) where ping sockets are allowed. */
     abstract int pingSocket(int family, int protocol);
+
+    /** A host at {@code from}, one of the loopback's, sends {@code message} to {@link #LOCAL}. */
+    abstract void arrives(Ip from, byte[] message);
 
     private int ping4() {
         return own(pingSocket(Socket.AF_INET, Socket.IPPROTO_ICMP));
@@ -58,12 +62,51 @@ abstract class PingStory extends OsStory {
         expected[4] = 4_711 >>> 8;
         expected[5] = (byte) 4_711;
         assertThat(reply).isEqualTo(expected);
-        int sum = 0;
-        for (int i = 0; i < reply.length; i += 2) {
-            sum += (reply[i] & 0xff) << 8 | reply[i + 1] & 0xff;
-        }
-        assertThat((sum & 0xffff) + (sum >>> 16)).isEqualTo(0xffff); // RFC 1071
+        assertThat(sum(reply)).isEqualTo(0xffff);
         assertThat(calls.receive(fd, 100)).isEqualTo(-Errno.EAGAIN);
+    }
+
+    /** Over an even number of bytes, RFC 1071. */
+    private static int sum(byte[] message) {
+        int sum = 0;
+        for (int i = 0; i < message.length; i += 2) {
+            sum += (message[i] & 0xff) << 8 | message[i + 1] & 0xff;
+        }
+        return (sum & 0xffff) + (sum >>> 16);
+    }
+
+    @Test
+    void repliesComeFromAnybodyAndTheirSenderIsSaid() {
+        int fd = ping4();
+        calls.bind(fd, Ip.v4(0), 4_716);
+        calls.connect(fd, LOCAL, 0);
+        byte[] forged = echo(ECHO_REPLY, 12);
+        forged[4] = 4_716 >>> 8;
+        forged[5] = (byte) 4_716;
+        int checksum = ~sum(forged);
+        forged[2] = (byte) (checksum >>> 8);
+        forged[3] = (byte) checksum;
+        arrives(STRANGER, forged);
+        assertThat(calls.await(fd, Epoll.IN)).isEqualTo(Epoll.IN);
+        assertThat(calls.receiveFrom(fd, 100)).isEqualTo(12);
+        assertThat(calls.bytes(12)).isEqualTo(forged);
+        assertThat(new Ip(calls.address().high(), calls.address().low())).isEqualTo(STRANGER);
+        assertThat(calls.send(fd, echo(ECHO, 8))).isEqualTo(8);
+        assertThat(calls.await(fd, Epoll.IN)).isEqualTo(Epoll.IN);
+        assertThat(calls.receiveFrom(fd, 100)).isEqualTo(8);
+        assertThat(new Ip(calls.address().high(), calls.address().low())).isEqualTo(LOCAL);
+        assertThat(calls.address().port()).isZero();
+        assertThat(calls.receiveFrom(fd, 100)).isEqualTo(-Errno.EAGAIN);
+    }
+
+    @Test
+    void senderOfIpv6IsSaidToo() {
+        int fd = ping6();
+        calls.connect(fd, Ip.LOOPBACK6, 0);
+        assertThat(calls.send(fd, echo(ECHO6, 8))).isEqualTo(8);
+        assertThat(calls.await(fd, Epoll.IN)).isEqualTo(Epoll.IN);
+        assertThat(calls.receiveFrom(fd, 100)).isEqualTo(8);
+        assertThat(new Ip(calls.address().high(), calls.address().low())).isEqualTo(Ip.LOOPBACK6);
     }
 
     @Test

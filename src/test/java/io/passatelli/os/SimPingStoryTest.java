@@ -1,5 +1,6 @@
 package io.passatelli.os;
 
+import io.passatelli.base.Ip;
 import io.passatelli.os.sim.SimOs;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -18,5 +19,10 @@ class SimPingStoryTest extends PingStory {
     @Override
     int pingSocket(int family, int protocol) {
         return os.socket(family, Socket.SOCK_DGRAM, protocol);
+    }
+
+    @Override
+    void arrives(Ip from, byte[] message) {
+        ((SimOs) os).echoReply(from, message);
     }
 }

@@ -12,6 +12,7 @@ import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
 import io.passatelli.os.Os;
+import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
 import io.passatelli.wire.Checksum;
 import io.passatelli.wire.Icmp4;
@@ -38,6 +39,7 @@ final class EchoReplies {
     private final int mtu;
     private final TxBatch batch = new TxBatch(1);
     private final IoVec room = new IoVec(1);
+    private final SockAddr from = new SockAddr();
     private final PingFlow[] waiting = new PingFlow[Limits.PING_FLOWS];
     private int waitingCount;
 
@@ -75,7 +77,7 @@ final class EchoReplies {
             }
             room.clear();
             room.add(message, 0, Limits.FRAME_BYTES);
-            long n = os.recvmsg(flow.fd, room, Socket.MSG_DONTWAIT);
+            long n = os.recvmsg(flow.fd, room, Socket.MSG_DONTWAIT, from);
             if (n < 0) {
                 return n == -Errno.EAGAIN ? moved : n;
             }
@@ -87,7 +89,7 @@ final class EchoReplies {
     }
 
     private void take(PingFlow flow, int length) {
-        Drop drop = check(length);
+        Drop drop = check(flow, length);
         if (drop != Drop.NONE) {
             counters.count(drop);
             return;
@@ -102,9 +104,13 @@ final class EchoReplies {
         deliver();
     }
 
-    private Drop check(int length) {
+    /** The kernel gives a ping socket the replies of its identifier from anybody, even when it is connected: ping_lookup does not look at the source. */
+    private Drop check(PingFlow flow, int length) {
         if (!up) {
             return Drop.LINK_DOWN;
+        }
+        if (from.high() != flow.hostHigh || from.low() != flow.hostLow) {
+            return Drop.ICMP_REPLY_UNEXPECTED;
         }
         if (length < Icmp4.LENGTH || Icmp4.type(message, 0) != Icmp4.ECHO_REPLY || Icmp4.code(message, 0) != 0) {
             return Drop.ICMP_REPLY_UNEXPECTED;

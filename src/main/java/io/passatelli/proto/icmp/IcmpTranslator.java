@@ -25,7 +25,6 @@ import io.passatelli.wire.Checksum;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Icmp4;
 import io.passatelli.wire.Ip4;
-import io.passatelli.wire.Offload;
 
 /**
  * Echo between the guest and ping sockets, RFC 792.
@@ -40,9 +39,6 @@ import io.passatelli.wire.Offload;
  */
 public final class IcmpTranslator implements Handler {
     private static final long IDLE_NS = Limits.PING_IDLE_S * 1_000_000_000L;
-    /** A guest that offloads left the checksum out, or says that it is right; the kernel writes its own in any case. */
-    private static final int VOUCHED = Offload.NEEDS_CSUM | Offload.DATA_VALID;
-
     private static final int SEND_FLAGS = Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL;
 
     private final boolean on;
@@ -91,7 +87,8 @@ public final class IcmpTranslator implements Handler {
         if (!batch.gather(i, (int) (f.l4() - f.l2()), f.l4Length(), request)) {
             throw tooManyPieces();
         }
-        if ((f.offload().flags & VOUCHED) == 0 && sum() != Checksum.GOOD) {
+        // The kernel writes a checksum of its own in any case.
+        if (!f.offload().vouchesForChecksum() && sum() != Checksum.GOOD) {
             return Drop.ICMP_BAD_CHECKSUM;
         }
         if (Icmp4.type(f.bytes(), f.l4()) != Icmp4.ECHO_REQUEST || Icmp4.code(f.bytes(), f.l4()) != 0) {
@@ -176,7 +173,9 @@ public final class IcmpTranslator implements Handler {
 
     private Drop connect(PingFlow flow, long nowNs) {
         addresses.toHost(flow.farHigh(), flow.farLow());
-        Drop drop = sockets.open(flow, addresses.high(), addresses.low(), nowNs);
+        flow.hostHigh = addresses.high();
+        flow.hostLow = addresses.low();
+        Drop drop = sockets.open(flow, nowNs);
         if (drop != Drop.NONE) {
             return drop;
         }

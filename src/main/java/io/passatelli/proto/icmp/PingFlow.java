@@ -17,6 +17,10 @@ final class PingFlow extends Flow {
 
     /** The ping socket, or {@link Os#NONE} while the flow lies in the pool. */
     int fd = Os.NONE;
+    /** The host-side address that the socket is connected to: whoever else answers is not heard. */
+    long hostHigh;
+
+    long hostLow;
     /** Whether the loop watches the socket. */
     boolean watched;
     /** The link's queue that its last request came from: its replies leave there. */

@@ -33,18 +33,18 @@ final class PingSockets {
     }
 
     /**
-     * Gives {@code flow} a socket connected to a host-side address, with the flow's identifier if it is free. {@link Drop#NONE}: done; else the
+     * Gives {@code flow} a socket connected to its host-side address, with the flow's identifier if it is free. {@link Drop#NONE}: done; else the
      * flow may have a socket all the same, which goes with it.
      */
-    Drop open(PingFlow flow, long high, long low, long nowNs) {
+    Drop open(PingFlow flow, long nowNs) {
         int fd = os.socket(Socket.AF_INET, Socket.SOCK_DGRAM, Socket.IPPROTO_ICMP);
         if (fd < 0) {
             return refused(-fd);
         }
         flow.fd = fd;
-        int rc = bind(fd, flow.guestPort(), Ip.isLoopback(high, low));
+        int rc = bind(fd, flow.guestPort(), Ip.isLoopback(flow.hostHigh, flow.hostLow));
         if (rc >= 0) {
-            address.set(high, low, 0, 0);
+            address.set(flow.hostHigh, flow.hostLow, 0, 0);
             rc = os.connect(fd, address);
         }
         return rc < 0 ? failed(-rc, nowNs) : Drop.NONE;
@@ -80,7 +80,8 @@ final class PingSockets {
             default -> {
                 if (!refusalSaid) {
                     refusalSaid = true;
-                    log.warn("the kernel refuses ping sockets (errno " + errno + "), so the guest's pings are dropped:"
+                    log.warn("the kernel refuses ping sockets (" + Errno.text(errno)
+                            + "), so the guest's pings are dropped:"
                             + " the sysctl net.ipv4.ping_group_range must contain a group of this process");
                 }
                 return Drop.ICMP_SOCKET_REFUSED;
@@ -93,8 +94,9 @@ final class PingSockets {
         if (errno == Errno.EACCES || errno == Errno.EINVAL) {
             return Drop.ICMP_BAD_DESTINATION;
         }
-        if (lines.allows(nowNs)) {
-            log.debug(() -> "no way to the destination of a ping: errno " + errno);
+        if (log.at(Log.Level.DEBUG) && lines.allows(nowNs)) {
+            String leftOut = lines.leftOut();
+            log.debug(() -> "no way to the destination of a ping: " + Errno.text(errno) + leftOut);
         }
         return Drop.ICMP_SEND_FAILED;
     }

@@ -1,5 +1,7 @@
 package io.passatelli.os.sim;
 
+import io.passatelli.base.Ip;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -69,11 +71,11 @@ public final class FarHost {
         return delayNs;
     }
 
-    void onEcho(SimPing from, byte[] request) {
+    /** {@code to} is this host's address. */
+    void onEcho(SimPing from, Ip to, byte[] request) {
         echoes.add(request);
         switch (manner) {
-            case ANSWERS ->
-                from.kernel.clock.in(delayNs, () -> from.kernel.net.echoReply(from.isV4(), from.replyTo(request)));
+            case ANSWERS -> from.kernel.clock.in(delayNs, () -> from.kernel.net.echoReply(to, from.replyTo(request)));
             case FAILS -> from.kernel.clock.in(delayNs, () -> from.onError(errno));
             case SILENT, REFUSES -> {}
         }

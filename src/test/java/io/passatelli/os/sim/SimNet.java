@@ -111,11 +111,11 @@ final class SimNet {
     }
 
     /** A reply goes to the socket that took its identifier last, whoever sent it: ping_lookup does not look at the peer. */
-    void echoReply(boolean v4, byte[] message) {
+    void echoReply(Ip from, byte[] message) {
         int id = (message[4] & 0xff) << 8 | message[5] & 0xff;
         for (SimPing socket : pings) {
-            if (socket.isV4() == v4 && socket.id() == id) {
-                socket.onReply(message);
+            if (socket.isV4() == from.isV4() && socket.id() == id) {
+                socket.onReply(from, message);
                 return;
             }
         }

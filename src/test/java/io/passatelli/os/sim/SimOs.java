@@ -220,6 +220,16 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     }
 
     @Override
+    public long recvmsg(int fd, IoVec into, int flags, SockAddr fromOut) {
+        SimFile file = files.get(fd);
+        long n = recvmsg(fd, into, flags);
+        if (n >= 0 && file instanceof SimSocket socket) {
+            socket.sender(fromOut);
+        }
+        return n;
+    }
+
+    @Override
     public long sendmsg(int fd, IoVec from, int flags) {
         SimFile file = files.get(fd);
         return file instanceof SimSocket s ? s.send(SimBytes.gather(from), flags) : noSocket(file);
@@ -321,9 +331,9 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
         return kernel.net.host(address);
     }
 
-    /** An echo reply arrives that nobody asked for, or a forged one; the identifier in it says which socket gets it. */
-    public void echoReply(boolean v4, byte[] message) {
-        kernel.net.echoReply(v4, message);
+    /** An echo reply arrives that nobody asked for, or a forged one; the identifier in it says which socket gets it, whoever it is {@code from}. */
+    public void echoReply(Ip from, byte[] message) {
+        kernel.net.echoReply(from, message);
     }
 
     /** A host elsewhere listens at {@code address} and {@code port}. */

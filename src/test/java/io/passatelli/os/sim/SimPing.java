@@ -4,6 +4,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.Errno;
 import io.passatelli.os.SockAddr;
+import io.passatelli.os.SockAddrs;
 import io.passatelli.os.Socket;
 import org.jspecify.annotations.Nullable;
 
@@ -20,12 +21,14 @@ final class SimPing extends SimSocket {
     private static final int MOST = 65_535;
     private static final int QUEUE = 256; // about what SO_RCVBUF holds of small replies; beyond it they are dropped
 
+    private final ArrayDeque<Ip> senders = new ArrayDeque<>(); // of each of the replies
     private final ArrayDeque<byte[]> replies = new ArrayDeque<>();
     private final boolean v4;
     private int id;
     private Ip localIp;
     private @Nullable Ip peer;
     private boolean closed;
+    private @Nullable Ip sender;
 
     SimPing(SimKernel kernel, boolean v4) {
         super(kernel);
@@ -123,7 +126,7 @@ final class SimPing extends SimSocket {
         if (host.routeError() != 0) {
             return host.routeError();
         }
-        host.onEcho(this, request);
+        host.onEcho(this, to, request);
         return data.length;
     }
 
@@ -152,8 +155,9 @@ final class SimPing extends SimSocket {
         return reply;
     }
 
-    void onReply(byte[] reply) {
+    void onReply(Ip from, byte[] reply) {
         if (replies.size() < QUEUE) {
+            senders.add(from);
             replies.add(reply.clone());
             wake(Epoll.IN);
         }
@@ -184,16 +188,29 @@ final class SimPing extends SimSocket {
         if (hasError()) {
             return -takeError();
         }
+        sender = senders.peek();
         byte[] reply = replies.peek();
         if (reply == null) {
             return shutRead ? 0 : -Errno.EAGAIN;
         }
         if ((flags & Socket.MSG_PEEK) == 0) {
+            senders.remove();
             replies.remove();
         }
         int n = Math.min(reply.length, into.length);
         System.arraycopy(reply, 0, into, 0, n);
         return (flags & Socket.MSG_TRUNC) != 0 ? reply.length : n;
+    }
+
+    /** The source of the reply; its port is 0, ping_recvmsg. */
+    @Override
+    void sender(SockAddr out) {
+        Ip from = sender;
+        if (from == null) {
+            SockAddrs.setNone(out);
+        } else {
+            out.set(from.high(), from.low(), 0, 0);
+        }
     }
 
     @Override

@@ -50,6 +50,11 @@ abstract class SimSocket extends SimFile {
 
     abstract long receive(byte[] into, int flags);
 
+    /** Who sent what {@link #receive} gave last, recvmsg(2). */
+    void sender(SockAddr out) {
+        throw new UnsupportedOperationException("the sender of a stream's bytes is not modelled by SimOs yet");
+    }
+
     abstract long send(byte[] data, int flags);
 
     @Override
