@@ -128,14 +128,14 @@ final class FrameRouter implements Link.Listener {
         }
         Mac now = new Mac(guest.guestMac());
         boolean first = before == Mac.BROADCAST.bits();
-        log.info("the guest's MAC is " + now + (first ? "" : ", was " + new Mac(before)) + leftOut(macLines));
+        log.info("the guest's MAC is " + now + (first ? "" : ", was " + new Mac(before)) + macLines.leftOut());
     }
 
     private Drop violated(Frame frame, Throwable t, long nowNs) {
         violations++;
         if (bugLines.allows(nowNs)) {
             log.error("bug: " + t + at(t) + " on a frame of " + frame.length() + " bytes: " + head(frame)
-                    + leftOut(bugLines));
+                    + bugLines.leftOut());
         }
         return Drop.INVARIANT_VIOLATED;
     }
@@ -143,11 +143,6 @@ final class FrameRouter implements Link.Listener {
     private static String at(Throwable t) {
         StackTraceElement[] trace = t.getStackTrace();
         return trace.length == 0 ? "" : " at " + trace[0];
-    }
-
-    private static String leftOut(RateLimit limit) {
-        long count = limit.takeSuppressed();
-        return count == 0 ? "" : " (" + count + " such lines left out)";
     }
 
     private static String head(Frame frame) {
