@@ -32,7 +32,9 @@ class Train {
             byte[] gateway = new byte[4];
             System.arraycopy(ack, 26, gateway, 0, 4);
             for (int i = 0; i < ROUNDS; i++) {
-                send(link, echo(yiaddr, gateway, i));
+                send(link, echo(yiaddr, gateway, i)); // unanswered where the kernel allows no ping sockets
+                send(link, arp());
+                awaitArpReply(link);
             }
         }
     }
@@ -82,6 +84,13 @@ class Train {
             if (!arpRequest) {
                 return frame;
             }
+        }
+    }
+
+    private static void awaitArpReply(SocketChannel link) throws IOException {
+        byte[] frame = receive(link);
+        while (frame[12] != 8 || frame[13] != 6) {
+            frame = receive(link);
         }
     }
 

@@ -139,7 +139,7 @@ class HostDiscoveryTest {
 
         assertThatThrownBy(() -> HostDiscovery.discover(kernel.os()))
                 .isInstanceOf(IOException.class)
-                .hasMessage("rtnetlink: recvmsg failed (errno 11)");
+                .hasMessage("rtnetlink: recvmsg: Resource temporarily unavailable");
         assertThat(kernel.open).isEmpty();
     }
 
@@ -180,7 +180,7 @@ class HostDiscoveryTest {
 
         assertThatThrownBy(() -> HostDiscovery.discover(kernel.os()))
                 .isInstanceOf(IOException.class)
-                .hasMessage("rtnetlink: socket failed (errno 13)");
+                .hasMessage("rtnetlink: socket: Permission denied");
     }
 
     @Test
