@@ -2,6 +2,8 @@ package io.passatelli.os;
 
 /** A system call failed at start-up, where nobody can go on without it. The data path handles {@code -errno} where it happens instead. */
 public final class SyscallException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
     private final String call;
     private final int errno;
 
