@@ -86,6 +86,7 @@ final class PasstCommand {
             Surroundings around = new Surroundings(os, clock, log, new SecureRandom()::nextLong);
             PlaneEvents events = once ? ending : PlaneEvents.NOBODY;
             DataPlane plane = new DataPlane(config, around, this::link, events);
+            followNeighbours(plane);
             ending.of(plane.handle());
             Ip gateway = config.guest().gateway();
             log.info("guest network: " + config.guest().address() + ", "
@@ -94,6 +95,14 @@ final class PasstCommand {
             return plane;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private void followNeighbours(DataPlane plane) {
+        try {
+            plane.followNeighbours();
+        } catch (IOException e) {
+            log.warn(e.getMessage() + ", so the guest sees all of them by our MAC");
         }
     }
 

@@ -119,6 +119,12 @@ public final class Limits {
     /** The guest's host name: HOST_NAME_MAX of Linux (hostname(7)). */
     public static final int HOST_NAME_CHARS = 64;
 
+    /** The host's neighbours that the guest sees by their own MAC: a /23 full of hosts; the others have the gateway's or ours. */
+    public static final int NEIGHBOURS = 512;
+
+    /** Datagrams of neighbour news taken in one turn. */
+    public static final int NEIGHBOUR_READS = 16;
+
     /** What is read of resolv.conf, bytes. */
     public static final int RESOLV_CONF_BYTES = 64 << 10;
 

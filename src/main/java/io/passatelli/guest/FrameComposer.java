@@ -26,41 +26,56 @@ public final class FrameComposer {
     private static final int TTL = 255;
 
     private final GuestState guest;
+    private final Neighbours neighbours;
 
-    public FrameComposer(GuestState guest) {
+    public FrameComposer(GuestState guest, Neighbours neighbours) {
         this.guest = guest;
+        this.neighbours = neighbours;
     }
 
-    /** Ethernet header to the guest. */
+    /** Ethernet header from us to the guest. */
     public void ethernet(MemorySegment out, long at, int etherType) {
-        ethernet(out, at, etherType, guest.guestMac());
+        Ethernet.src(out, at, guest.ourMac());
+        toward(guest.guestMac(), out, at, etherType);
     }
 
-    private void ethernet(MemorySegment out, long at, int etherType, long dst) {
+    private static void toward(long dst, MemorySegment out, long at, int etherType) {
         Ethernet.dst(out, at, dst);
-        Ethernet.src(out, at, guest.ourMac());
         Ethernet.type(out, at, etherType);
     }
 
     /** A whole frame that asks whoever has {@code target} for its MAC, RFC 826. */
     public void arpRequest(MemorySegment out, long at, int target) {
-        ethernet(out, at, Ethernet.ARP, Mac.BROADCAST.bits());
+        arpRequest(out, at, guest.ourMac(), target);
+        Arp.senderIp(out, at + Ethernet.LENGTH, guest.our4());
+    }
+
+    /** A whole frame that announces {@code address} at the MAC that {@link Neighbours} has for it, as the neighbour itself would, RFC 5227 §3. */
+    public void arpAnnouncement(MemorySegment out, long at, int address) {
+        arpRequest(out, at, neighbours.macOf(address), address);
+        Arp.senderIp(out, at + Ethernet.LENGTH, address);
+    }
+
+    private static void arpRequest(MemorySegment out, long at, long sender, int target) {
+        Ethernet.src(out, at, sender);
+        toward(Mac.BROADCAST.bits(), out, at, Ethernet.ARP);
         long arp = at + Ethernet.LENGTH;
         Arp.start(out, arp, Arp.REQUEST);
-        Arp.senderMac(out, arp, guest.ourMac());
-        Arp.senderIp(out, arp, guest.our4());
+        Arp.senderMac(out, arp, sender);
         Arp.targetMac(out, arp, 0);
         Arp.targetIp(out, arp, target);
     }
 
-    /** A whole frame that answers {@code request}, an ARP request: the address it asks for is at our MAC. It goes to the request's sender. */
+    /** A whole frame that answers {@code request}, an ARP request: the address it asks for is at the MAC that {@link Neighbours} has
+     * for it. It comes from us and goes to the request's sender. */
     public void arpReply(MemorySegment out, long at, Frame request) {
         MemorySegment in = request.bytes();
         long asked = request.l3();
-        ethernet(out, at, Ethernet.ARP, Ethernet.src(in, request.l2()));
+        Ethernet.src(out, at, guest.ourMac());
+        toward(Ethernet.src(in, request.l2()), out, at, Ethernet.ARP);
         long arp = at + Ethernet.LENGTH;
         Arp.start(out, arp, Arp.REPLY);
-        Arp.senderMac(out, arp, guest.ourMac());
+        Arp.senderMac(out, arp, neighbours.macOf(Arp.targetIp(in, asked)));
         Arp.senderIp(out, arp, Arp.targetIp(in, asked));
         Arp.targetMac(out, arp, Arp.senderMac(in, asked));
         Arp.targetIp(out, arp, Arp.senderIp(in, asked));
@@ -68,7 +83,8 @@ public final class FrameComposer {
 
     /** Ethernet and IPv4 headers for {@code payloadLength} bytes behind them: TTL 255, DF, id 0, checksum done. */
     public void ip4(MemorySegment out, long at, int protocol, int payloadLength, int src, int dst) {
-        ethernet(out, at, Ethernet.IP4);
+        Ethernet.src(out, at, neighbours.macOf(src));
+        toward(guest.guestMac(), out, at, Ethernet.IP4);
         long ip = at + Ethernet.LENGTH;
         Ip4.start(out, ip, Ip4.LENGTH + payloadLength);
         Ip4.ttl(out, ip, TTL);

@@ -28,10 +28,10 @@ final class RtNetlink {
     private static final int NLMSG_ERROR = 2;
     private static final int NLMSG_DONE = 3;
     private static final int NLMSG_OVERRUN = 4;
-    private static final int NLM_F_REQUEST = 1;
+    static final int NLM_F_REQUEST = 1;
     private static final int NLM_F_DUMP_INTR = 0x10;
-    private static final int NLM_F_DUMP = 0x300;
-    private static final int HEADER = 16;
+    static final int NLM_F_DUMP = 0x300;
+    static final int HEADER = 16;
 
     private static final int IFINFOMSG = 16;
     private static final int IFLA_ADDRESS = 1;
@@ -301,7 +301,7 @@ final class RtNetlink {
     }
 
     /** Null: not an address of this family, as RTA_VIA's relatives may be. */
-    private static @Nullable Ip ip(ByteBuffer value, int family) {
+    static @Nullable Ip ip(ByteBuffer value, int family) {
         ByteBuffer network = slice(value, 0, value.limit()).order(ByteOrder.BIG_ENDIAN);
         if (family == AF_INET && network.limit() == 4) {
             return Ip.v4(network.getInt(0));
@@ -312,7 +312,7 @@ final class RtNetlink {
         return null;
     }
 
-    private static @Nullable Mac mac(ByteBuffer value) {
+    static @Nullable Mac mac(ByteBuffer value) {
         if (value.limit() != MAC_LENGTH) {
             return null;
         }
@@ -330,17 +330,17 @@ final class RtNetlink {
         return new String(bytes, 0, end, StandardCharsets.UTF_8);
     }
 
-    private static ByteBuffer slice(ByteBuffer whole, int from, int length) {
+    static ByteBuffer slice(ByteBuffer whole, int from, int length) {
         return whole.slice(whole.position() + from, length).order(ByteOrder.nativeOrder());
     }
 
     /** netlink(3), NLMSG_ALIGN, RTA_ALIGN and RTNH_ALIGN. */
-    private static int align(int length) {
+    static int align(int length) {
         return (length + 3) & ~3;
     }
 
     /** A walk over {@code struct rtattr}; stops at the first that is longer than what is left, and says so. */
-    private static final class Attributes {
+    static final class Attributes {
         private static final int ATTRIBUTE = 4;
 
         private final ByteBuffer in;

@@ -9,12 +9,16 @@ import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowTable;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
+import io.passatelli.guest.Neighbours;
+import io.passatelli.host.NeighbourWatch;
 import io.passatelli.link.Link;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.proto.arp.ArpResponder;
 import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.proto.icmp.IcmpTranslator;
+import org.jspecify.annotations.Nullable;
 
+import java.io.IOException;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -31,9 +35,12 @@ public final class DataPlane implements AutoCloseable {
     private final Counters counters = new Counters();
     private final MeteredLink link;
     private final FlowTable flows;
+    private final Neighbours neighbours;
+    private final ArpResponder arp;
     private final IcmpTranslator icmp;
     private final FrameRouter router;
     private final PlaneHandle handle;
+    private @Nullable NeighbourWatch neighbourWatch;
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
@@ -45,14 +52,16 @@ public final class DataPlane implements AutoCloseable {
             flows = new FlowTable(
                     Limits.FLOWS, around.seeds().getAsLong(), around.seeds().getAsLong());
             GuestState guest = new GuestState(config.guest());
-            FrameComposer composer = new FrameComposer(guest);
+            neighbours = new Neighbours(config.guest(), config.mapHostLoopback());
+            FrameComposer composer = new FrameComposer(guest, neighbours);
             icmp = new IcmpTranslator(
                     config,
                     new AddressMap(config),
                     new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
             DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
             sayTooLong(dhcp, around.log());
-            Responders responders = new Responders(new ArpResponder(guest, composer, link), dhcp, icmp);
+            arp = new ArpResponder(guest, composer, link);
+            Responders responders = new Responders(arp, dhcp, icmp);
             router = new FrameRouter(link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
             handle = new PlaneHandle(loop, this::snapshot);
             link.bind(loop, router);
@@ -71,6 +80,29 @@ public final class DataPlane implements AutoCloseable {
         if (!codes.isEmpty()) {
             log.warn("DHCP options " + codes + " reach only guests that take messages of more than 576 bytes");
         }
+    }
+
+    /**
+     * Shows the guest the host's neighbours by their own MACs from now on. Before {@link #run}, in the network namespace of the calling thread.
+     * Throws {@link IOException} with one sentence where the kernel does not tell; the plane works without.
+     */
+    public void followNeighbours() throws IOException {
+        neighbourWatch = NeighbourWatch.start(loop, new NeighbourWatch.Listener() {
+            @Override
+            public void onNeighbour(int address, long mac) {
+                if (neighbours.put(address, mac) && router.isUp()) {
+                    Drop drop = arp.announce(address, 0);
+                    if (drop != Drop.NONE) {
+                        counters.count(drop);
+                    }
+                }
+            }
+
+            @Override
+            public void onGone(int address) {
+                neighbours.remove(address);
+            }
+        });
     }
 
     public PlaneHandle handle() {
@@ -120,6 +152,9 @@ public final class DataPlane implements AutoCloseable {
     public void close() {
         handle.ended();
         icmp.close();
+        if (neighbourWatch != null) {
+            neighbourWatch.close();
+        }
         link.close();
         loop.close();
     }

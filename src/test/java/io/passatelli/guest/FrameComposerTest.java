@@ -25,7 +25,8 @@ class FrameComposerTest {
     private static final int AT = 5;
 
     private final GuestState guest = new GuestState(GuestStateTest.network(24, false, "10.0.2.2"));
-    private final FrameComposer composer = new FrameComposer(guest);
+    private final Neighbours neighbours = new Neighbours(guest.network(), null);
+    private final FrameComposer composer = new FrameComposer(guest, neighbours);
 
     private void guestSpoke() {
         guest.learn(Packets.frame(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x0806, new byte[28])));

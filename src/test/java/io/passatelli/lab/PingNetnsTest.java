@@ -41,6 +41,35 @@ class PingNetnsTest {
     }
 
     @Test
+    void guestSeesTheHostsNeighbourByItsOwnMacAndTheMappedGatewayByOurs() throws Exception {
+        try (Lab lab = Lab.withVm();
+                PlaneProcess plane = lab.startPlane()) {
+            setByHand(lab, 1500);
+            ping(lab, 1, Lab.PEER).succeeded(); // now the pod knows its neighbour
+            plane.stats();
+            lab.in(lab.vm(), LIMIT, "ip", "neighbour", "flush", "all").succeeded();
+            ping(lab, 1, Lab.PEER).succeeded();
+            ping(lab, 1, Lab.GATEWAY).succeeded();
+            String peerMac = lab.in(lab.peer(), LIMIT, "cat", "/sys/class/net/eth0/address")
+                    .succeeded()
+                    .out()
+                    .strip();
+            String seen = lab.in(lab.vm(), LIMIT, "ip", "neighbour", "show")
+                    .succeeded()
+                    .out();
+            assertThat(seen.lines().filter(line -> line.startsWith(Lab.PEER + " ")))
+                    .singleElement()
+                    .asString()
+                    .contains(peerMac);
+            assertThat(seen.lines().filter(line -> line.startsWith(Lab.GATEWAY + " ")))
+                    .singleElement()
+                    .asString()
+                    .contains("9a:55:9a:55:9a:55");
+            assertThat(plane.stop()).isZero();
+        }
+    }
+
+    @Test
     void largePingsGoThereAndBack() throws Exception {
         try (Lab lab = Lab.withVm();
                 PlaneProcess plane = lab.startPlane()) {

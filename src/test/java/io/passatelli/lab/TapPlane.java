@@ -56,6 +56,7 @@ public final class TapPlane {
                 around,
                 (its, counters, lines) -> new TapLink(its, fd, counters),
                 PlaneEvents.NOBODY)) {
+            plane.followNeighbours();
             Thread.ofPlatform().daemon().start(() -> converse(plane.handle()));
             plane.run();
         }

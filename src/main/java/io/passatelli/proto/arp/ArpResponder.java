@@ -14,8 +14,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Answers the guest's ARP requests, RFC 826: every IPv4 address but the guest's own is at our MAC, so that all it sends comes to us, whatever
- * its idea of on-link. Silence about its own address lets its duplicate address detection succeed (RFC 5227 §2.1). Keeps nothing.
+ * Answers the guest's ARP requests, RFC 826: every IPv4 address but the guest's own is answered for, so that all it sends comes to us, whatever
+ * its idea of on-link; the MAC is the one that {@link io.passatelli.guest.Neighbours} has for it, else ours. Silence about its own address lets its duplicate address detection succeed (RFC 5227 §2.1). Keeps nothing.
  */
 @HotPath
 public final class ArpResponder {
@@ -57,6 +57,12 @@ public final class ArpResponder {
     /** Asks for the address we assigned: the answer shows the MAC of a guest that has said nothing yet. */
     public Drop requestGuest(int queue) {
         composer.arpRequest(out, 0, guest.assigned4());
+        return send(queue);
+    }
+
+    /** Tells the guest that the host has a new neighbour, or one with a new MAC. */
+    public Drop announce(int address, int queue) {
+        composer.arpAnnouncement(out, 0, address);
         return send(queue);
     }
 

@@ -2,10 +2,12 @@ package io.passatelli.proto.arp;
 
 import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
+import io.passatelli.base.Mac;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
+import io.passatelli.guest.Neighbours;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Packets;
 import org.junit.jupiter.api.Test;
@@ -27,6 +29,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 class ArpResponderTest {
     private static final String GUEST = "10.0.2.15";
     private static final String GATEWAY = "10.0.2.2";
+    private static final String NEIGHBOUR = "02:11:22:33:44:55";
     private static final String NOBODY = "00:00:00:00:00:00";
 
     private final GuestState guest = new GuestState(new GuestNetwork(
@@ -40,7 +43,8 @@ class ArpResponderTest {
             null,
             GuestNetwork.DEFAULT_MAC));
     private final RecordingLink link = new RecordingLink();
-    private final ArpResponder responder = new ArpResponder(guest, new FrameComposer(guest), link);
+    private final Neighbours neighbours = new Neighbours(guest.network(), null);
+    private final ArpResponder responder = new ArpResponder(guest, new FrameComposer(guest, neighbours), link);
 
     private Drop give(byte[] bytes) {
         Frame frame = Packets.frame(bytes);
@@ -180,5 +184,32 @@ class ArpResponderTest {
                 .containsExactly(
                         ethernet(GUEST_MAC, OUR_MAC, 0x0806, arp(2, OUR_MAC, "192.0.2.1", GUEST_MAC, GUEST)),
                         ethernet(GUEST_MAC, OUR_MAC, 0x0806, arp(2, OUR_MAC, "192.0.2.2", GUEST_MAC, "0.0.0.0")));
+    }
+
+    @Test
+    void neighbourOfTheHostIsAnsweredWithItsOwnMac() {
+        neighbours.put(Ip.parse("10.0.2.16").v4(), Mac.parse(NEIGHBOUR).bits());
+        assertThat(give(request(GUEST, "10.0.2.16"))).isEqualTo(Drop.NONE);
+        assertThat(link.frames)
+                .singleElement()
+                .isEqualTo(ethernet(GUEST_MAC, OUR_MAC, 0x0806, arp(2, NEIGHBOUR, "10.0.2.16", GUEST_MAC, GUEST)));
+    }
+
+    @Test
+    void unknownAddressIsAnsweredWithTheGatewaysMacIfThatIsKnown() {
+        neighbours.put(Ip.parse(GATEWAY).v4(), Mac.parse(NEIGHBOUR).bits());
+        assertThat(give(request(GUEST, "8.8.8.8"))).isEqualTo(Drop.NONE);
+        assertThat(link.frames)
+                .singleElement()
+                .isEqualTo(ethernet(GUEST_MAC, OUR_MAC, 0x0806, arp(2, NEIGHBOUR, "8.8.8.8", GUEST_MAC, GUEST)));
+    }
+
+    @Test
+    void newNeighbourIsAnnouncedAsItWouldItself() {
+        neighbours.put(Ip.parse("10.0.2.16").v4(), Mac.parse(NEIGHBOUR).bits());
+        assertThat(responder.announce(Ip.parse("10.0.2.16").v4(), 0)).isEqualTo(Drop.NONE);
+        assertThat(link.frames)
+                .singleElement()
+                .isEqualTo(ethernet(BROADCAST, NEIGHBOUR, 0x0806, arp(1, NEIGHBOUR, "10.0.2.16", NOBODY, "10.0.2.16")));
     }
 }

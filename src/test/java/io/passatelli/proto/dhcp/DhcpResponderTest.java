@@ -8,6 +8,7 @@ import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
+import io.passatelli.guest.Neighbours;
 import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
 import io.passatelli.link.RxBatch;
@@ -60,7 +61,8 @@ class DhcpResponderTest {
     private DhcpResponder responder(GuestNetwork network, boolean dhcp) {
         guest = new GuestState(network);
         var config = new PlaneConfig(network, network.gateway(), null, null, dhcp, true);
-        return new DhcpResponder(config, guest, new FrameComposer(guest), link);
+        return new DhcpResponder(
+                config, guest, new FrameComposer(guest, new Neighbours(network, network.gateway())), link);
     }
 
     /** As the router does it; the first {@code head} bytes are contiguous, the others come in pieces of seven or more. */

@@ -1,0 +1,98 @@
+package io.passatelli.guest;
+
+import io.passatelli.base.Ip;
+import io.passatelli.base.Limits;
+import io.passatelli.config.Cidr;
+import io.passatelli.config.GuestNetwork;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
+import org.junit.jupiter.api.Test;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+class NeighboursTest {
+    private static final int GATEWAY = Ip.parse("10.0.2.2").v4();
+    private static final int HOST = Ip.parse("10.0.2.7").v4();
+    private static final long MAC = 0x02_0000_0000_07L;
+    private static final long OTHER_MAC = 0x02_0000_0000_08L;
+    private static final long OURS = GuestNetwork.DEFAULT_MAC.bits();
+    private static final GuestNetwork NETWORK = new GuestNetwork(
+            new Cidr(Ip.parse("10.0.2.15"), 24),
+            false,
+            Ip.v4(GATEWAY),
+            0,
+            List.of(),
+            List.of(),
+            null,
+            null,
+            GuestNetwork.DEFAULT_MAC);
+
+    @Test
+    void knownNeighbourHasItsOwnMacAndOnlyAChangeIsNews() {
+        var neighbours = new Neighbours(NETWORK, Ip.v4(GATEWAY));
+        assertThat(neighbours.macOf(HOST)).isEqualTo(OURS);
+        assertThat(neighbours.put(HOST, MAC)).isTrue();
+        assertThat(neighbours.put(HOST, MAC)).isFalse();
+        assertThat(neighbours.macOf(HOST)).isEqualTo(MAC);
+        assertThat(neighbours.put(HOST, OTHER_MAC)).isTrue();
+        assertThat(neighbours.macOf(HOST)).isEqualTo(OTHER_MAC);
+        neighbours.remove(HOST);
+        assertThat(neighbours.macOf(HOST)).isEqualTo(OURS);
+        assertThat(neighbours.count()).isZero();
+    }
+
+    @Test
+    void whatIsMappedToTheHostKeepsOurMacAndIsNeverAnnounced() {
+        var neighbours = new Neighbours(NETWORK, Ip.v4(GATEWAY));
+        assertThat(neighbours.put(GATEWAY, MAC)).isFalse();
+        assertThat(neighbours.macOf(GATEWAY)).isEqualTo(OURS);
+        assertThat(neighbours.macOf(Ip.parse("8.8.8.8").v4())).isEqualTo(OURS);
+    }
+
+    @Test
+    void withoutMappingTheGatewaysMacStandsForAllThatIsUnknown() {
+        var neighbours = new Neighbours(NETWORK, null);
+        assertThat(neighbours.put(GATEWAY, MAC)).isTrue();
+        assertThat(neighbours.macOf(GATEWAY)).isEqualTo(MAC);
+        assertThat(neighbours.macOf(Ip.parse("8.8.8.8").v4())).isEqualTo(MAC);
+    }
+
+    @Test
+    void fullTableTakesNoMoreAndKeepsWhatItHas() {
+        var neighbours = new Neighbours(NETWORK, null);
+        for (int i = 0; i < Limits.NEIGHBOURS; i++) {
+            assertThat(neighbours.put(HOST + i, MAC + i)).isTrue();
+        }
+        assertThat(neighbours.put(HOST - 1, MAC)).isFalse();
+        assertThat(neighbours.count()).isEqualTo(Limits.NEIGHBOURS);
+        assertThat(neighbours.macOf(HOST + 100)).isEqualTo(MAC + 100);
+        assertThat(neighbours.put(HOST + 100, OTHER_MAC << 1)).isTrue();
+    }
+
+    @Property(tries = 200)
+    void tableAgreesWithAMap(@ForAll @Size(max = 400) List<@IntRange(min = -300, max = 300) Integer> steps) {
+        var neighbours = new Neighbours(NETWORK, null);
+        Map<Integer, Long> model = new HashMap<>();
+        for (int step : steps) {
+            int address = 0xc0a8_0000 + Math.abs(step) * 64; // many share a home slot
+            if (step < 0) {
+                neighbours.remove(address);
+                model.remove(address);
+            } else {
+                neighbours.put(address, MAC + step);
+                model.put(address, MAC + step);
+            }
+        }
+        assertThat(neighbours.count()).isEqualTo(model.size());
+        for (int i = 0; i <= 300; i++) {
+            int address = 0xc0a8_0000 + i * 64;
+            assertThat(neighbours.macOf(address)).isEqualTo(model.getOrDefault(address, OURS));
+        }
+    }
+}
