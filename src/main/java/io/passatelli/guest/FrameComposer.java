@@ -35,12 +35,12 @@ public final class FrameComposer {
 
     /** Ethernet header from us to the guest. */
     public void ethernet(MemorySegment out, long at, int etherType) {
-        Ethernet.src(out, at, guest.ourMac());
-        toward(guest.guestMac(), out, at, etherType);
+        ethernet(out, at, etherType, guest.ourMac(), guest.guestMac());
     }
 
-    private static void toward(long dst, MemorySegment out, long at, int etherType) {
+    private static void ethernet(MemorySegment out, long at, int etherType, long src, long dst) {
         Ethernet.dst(out, at, dst);
+        Ethernet.src(out, at, src);
         Ethernet.type(out, at, etherType);
     }
 
@@ -57,8 +57,7 @@ public final class FrameComposer {
     }
 
     private static void arpRequest(MemorySegment out, long at, long sender, int target) {
-        Ethernet.src(out, at, sender);
-        toward(Mac.BROADCAST.bits(), out, at, Ethernet.ARP);
+        ethernet(out, at, Ethernet.ARP, sender, Mac.BROADCAST.bits());
         long arp = at + Ethernet.LENGTH;
         Arp.start(out, arp, Arp.REQUEST);
         Arp.senderMac(out, arp, sender);
@@ -71,8 +70,7 @@ public final class FrameComposer {
     public void arpReply(MemorySegment out, long at, Frame request) {
         MemorySegment in = request.bytes();
         long asked = request.l3();
-        Ethernet.src(out, at, guest.ourMac());
-        toward(Ethernet.src(in, request.l2()), out, at, Ethernet.ARP);
+        ethernet(out, at, Ethernet.ARP, guest.ourMac(), Ethernet.src(in, request.l2()));
         long arp = at + Ethernet.LENGTH;
         Arp.start(out, arp, Arp.REPLY);
         Arp.senderMac(out, arp, neighbours.macOf(Arp.targetIp(in, asked)));
@@ -83,8 +81,7 @@ public final class FrameComposer {
 
     /** Ethernet and IPv4 headers for {@code payloadLength} bytes behind them: TTL 255, DF, id 0, checksum done. */
     public void ip4(MemorySegment out, long at, int protocol, int payloadLength, int src, int dst) {
-        Ethernet.src(out, at, neighbours.macOf(src));
-        toward(guest.guestMac(), out, at, Ethernet.IP4);
+        ethernet(out, at, Ethernet.IP4, neighbours.macOf(src), guest.guestMac());
         long ip = at + Ethernet.LENGTH;
         Ip4.start(out, ip, Ip4.LENGTH + payloadLength);
         Ip4.ttl(out, ip, TTL);
