@@ -52,6 +52,9 @@ class HouseTest {
     static final ArchRule guest = room("guest", "base", "config", "wire..", "link..");
 
     @ArchTest
+    static final ArchRule forward = room("forward", "base", "config", "os", "loop", "flow");
+
+    @ArchTest
     static final ArchRule host = room("host", "base", "config", "os", "loop");
 
     @ArchTest
@@ -59,6 +62,15 @@ class HouseTest {
 
     @ArchTest
     static final ArchRule dhcp = room("proto.dhcp", LEVELS_0_TO_3);
+
+    @ArchTest
+    static final ArchRule dhcpv6 = room("proto.dhcpv6", LEVELS_0_TO_3);
+
+    @ArchTest
+    static final ArchRule ndp = room("proto.ndp", LEVELS_0_TO_3);
+
+    @ArchTest
+    static final ArchRule udp = room("proto.udp", LEVELS_0_TO_3);
 
     @ArchTest
     static final ArchRule icmp = room("proto.icmp", LEVELS_0_TO_3);
@@ -79,11 +91,15 @@ class HouseTest {
                     "loop",
                     "flow",
                     "link..",
+                    "forward",
                     "guest",
                     "host",
                     "proto.arp",
                     "proto.dhcp",
+                    "proto.dhcpv6",
                     "proto.icmp",
+                    "proto.ndp",
+                    "proto.udp",
                     "plane",
                     "app.."));
 

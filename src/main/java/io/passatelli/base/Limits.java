@@ -92,6 +92,9 @@ public final class Limits {
     /** A conversation of echoes without traffic ends, seconds. */
     public static final int PING_IDLE_S = 60;
 
+    /** What is kept of a packet that an ICMP error is about, bytes: an ICMPv6 error quotes no more, RFC 4443 §3.1. */
+    public static final int SOCKET_ERROR_BYTES = 1_280;
+
     /** Resolvers told to the guest, per family (RFC 2132 has no bound; resolv.conf has 3). */
     public static final int RESOLVERS = 3;
 

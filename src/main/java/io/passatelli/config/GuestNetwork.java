@@ -13,12 +13,13 @@ import java.util.List;
  * @param address the guest's IPv4 address and prefix
  * @param addressFixed the address was given by the user, so traffic never changes it
  * @param gateway the guest's IPv4 gateway; null: none, so no DHCP
- * @param mtu bytes, advertised by DHCP option 26; 0: not advertised
+ * @param mtu bytes, advertised by DHCP option 26 and in router advertisements; 0: not advertised
  * @param resolvers IPv4 resolvers to offer, at most {@link Limits#RESOLVERS}
  * @param search domains to offer, at most {@link Limits#SEARCH_DOMAINS}
  * @param hostname DHCP option 12
  * @param fqdn DHCP option 81
  * @param ourMac what the guest sees as its gateway's MAC
+ * @param ip6 its IPv6 network; null: none
  */
 public record GuestNetwork(
         Cidr address,
@@ -29,7 +30,8 @@ public record GuestNetwork(
         List<String> search,
         @Nullable String hostname,
         @Nullable String fqdn,
-        Mac ourMac) {
+        Mac ourMac,
+        @Nullable Ip6Network ip6) {
     /** 65535 less the Ethernet header, rounded down to a multiple of four. */
     public static final int MTU_MAX = 65_520;
 

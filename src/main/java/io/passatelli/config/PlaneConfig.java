@@ -1,22 +1,90 @@
 package io.passatelli.config;
 
-import io.passatelli.base.Ip;
-import org.jspecify.annotations.Nullable;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
 
 /**
- * All that a plane needs to start.
+ * All that a plane needs to start; while it runs, another one may take its place.
  *
  * @param guest what the guest is told
- * @param mapHostLoopback guest traffic to this address reaches the host's loopback; null: no such mapping
- * @param outbound IPv4 source address of host-side sockets; null: the kernel's choice
- * @param outboundInterface SO_BINDTODEVICE of host-side sockets; null: none
- * @param dhcp whether the DHCP responder is on
- * @param icmp whether echo is translated
+ * @param host4 the host side of IPv4
+ * @param host6 the host side of IPv6
+ * @param services what is on
+ * @param udpTimeouts when UDP flows without traffic end
+ * @param forwards what of the host's ports reaches the guest
  */
 public record PlaneConfig(
         GuestNetwork guest,
-        @Nullable Ip mapHostLoopback,
-        @Nullable Ip outbound,
-        @Nullable String outboundInterface,
-        boolean dhcp,
-        boolean icmp) {}
+        HostSide host4,
+        HostSide host6,
+        Set<Service> services,
+        UdpTimeouts udpTimeouts,
+        List<PortForward> forwards) {
+    /**
+     * Time without a datagram after which a flow ends, seconds; conntrack's words for them.
+     *
+     * @param single while only one side has spoken (nf_conntrack_udp_timeout)
+     * @param stream once both have (nf_conntrack_udp_timeout_stream)
+     */
+    public record UdpTimeouts(int single, int stream) {
+        /** The kernel's own. */
+        public static final UdpTimeouts STANDARD = new UdpTimeouts(30, 120);
+
+        public UdpTimeouts {
+            assert single > 0 && stream > 0;
+        }
+    }
+
+    public PlaneConfig {
+        EnumSet<Service> copy = EnumSet.noneOf(Service.class);
+        copy.addAll(services);
+        services = Collections.unmodifiableSet(copy);
+        forwards = List.copyOf(forwards);
+    }
+
+    /** Everything on, nothing mapped, nothing forwarded. */
+    public static PlaneConfig of(GuestNetwork guest) {
+        return new PlaneConfig(
+                guest, HostSide.PLAIN, HostSide.PLAIN, EnumSet.allOf(Service.class), UdpTimeouts.STANDARD, List.of());
+    }
+
+    public boolean has(Service service) {
+        return services.contains(service);
+    }
+
+    public PlaneConfig host4(HostSide side) {
+        return new PlaneConfig(guest, side, host6, services, udpTimeouts, forwards);
+    }
+
+    public PlaneConfig host6(HostSide side) {
+        return new PlaneConfig(guest, host4, side, services, udpTimeouts, forwards);
+    }
+
+    /** With {@code service} off. */
+    public PlaneConfig without(Service service) {
+        EnumSet<Service> left = EnumSet.noneOf(Service.class);
+        left.addAll(services);
+        left.remove(service);
+        return new PlaneConfig(guest, host4, host6, left, udpTimeouts, forwards);
+    }
+
+    /** This, but {@code service} is on if and only if {@code on}. */
+    public PlaneConfig with(Service service, boolean on) {
+        if (!on) {
+            return without(service);
+        }
+        EnumSet<Service> all = EnumSet.of(service);
+        all.addAll(services);
+        return new PlaneConfig(guest, host4, host6, all, udpTimeouts, forwards);
+    }
+
+    public PlaneConfig udpTimeouts(UdpTimeouts timeouts) {
+        return new PlaneConfig(guest, host4, host6, services, timeouts, forwards);
+    }
+
+    public PlaneConfig forwards(List<PortForward> rules) {
+        return new PlaneConfig(guest, host4, host6, services, udpTimeouts, rules);
+    }
+}

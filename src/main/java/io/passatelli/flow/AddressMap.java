@@ -2,44 +2,85 @@ package io.passatelli.flow;
 
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which host-side address stands for one that the guest uses, and back. Answers are left in {@link #high} and {@link #low}. Loop thread only.
  *
- * <p>One mapping: the guest's name of the host's loopback, an address of one family. To it: the host's 127.0.0.1 or ::1. From 127/8 or ::1:
- * that address, where it is of the same family. Every other address stands for itself.
+ * <p>For each family there is at most one name that the guest has for the host's loopback. To it: the host's 127.0.0.1 or ::1. From 127/8 or
+ * ::1: that name, where there is one of the same family. And at most one address behind which the host's resolver stands: to its ports 53 and
+ * 853. Every other address stands for itself.
  */
 @HotPath
 public final class AddressMap {
-    private final boolean mapsLoopback;
-    private final Ip hostLoopback; // as the host sees it
-    private final Ip guestLoopback; // as the guest sees it
+    private static final int DOMAIN = 53;
+    private static final int DOMAIN_S = 853;
+
+    /** Never an address of anybody: what a mapping that is not there has in its place. */
+    private static final Ip NOBODY = Ip.UNSPECIFIED6;
+
+    private Ip loopback4 = NOBODY;
+    private Ip loopback6 = NOBODY;
+    private Ip dnsForward4 = NOBODY;
+    private Ip dnsForward6 = NOBODY;
+    private Ip dnsHost4 = NOBODY;
+    private Ip dnsHost6 = NOBODY;
     private long high;
     private long low;
 
     public AddressMap(PlaneConfig config) {
-        Ip mapped = config.mapHostLoopback();
-        mapsLoopback = mapped != null;
-        guestLoopback = mapped == null ? Ip.LOOPBACK4 : mapped;
-        hostLoopback = guestLoopback.isV4() ? Ip.LOOPBACK4 : Ip.LOOPBACK6;
+        adopt(config);
     }
 
-    /** Where traffic of the guest to the given address goes on the host side. */
+    /** Maps as {@code config} says from now on. */
+    public void adopt(PlaneConfig config) {
+        HostSide host4 = config.host4();
+        HostSide host6 = config.host6();
+        loopback4 = orNobody(host4.mapHostLoopback());
+        loopback6 = orNobody(host6.mapHostLoopback());
+        dnsForward4 = orNobody(host4.dnsForward());
+        dnsForward6 = orNobody(host6.dnsForward());
+        dnsHost4 = orNobody(host4.dnsHost());
+        dnsHost6 = orNobody(host6.dnsHost());
+    }
+
+    private static Ip orNobody(@Nullable Ip ip) {
+        return ip == null ? NOBODY : ip;
+    }
+
+    /** Where traffic of the guest to the given address goes on the host side, whatever its port. */
     public void toHost(long guestViewHigh, long guestViewLow) {
-        if (mapsLoopback && guestViewHigh == guestLoopback.high() && guestViewLow == guestLoopback.low()) {
-            answer(hostLoopback.high(), hostLoopback.low());
+        if (is(loopback4, guestViewHigh, guestViewLow)) {
+            answer(Ip.LOOPBACK4);
+        } else if (is(loopback6, guestViewHigh, guestViewLow)) {
+            answer(Ip.LOOPBACK6);
         } else {
             answer(guestViewHigh, guestViewLow);
         }
     }
 
+    /** Where traffic of the guest to the given endpoint, of UDP or TCP, goes on the host side; the port stays. */
+    public void toHost(long guestViewHigh, long guestViewLow, int port) {
+        if (port == DOMAIN || port == DOMAIN_S) {
+            if (is(dnsForward4, guestViewHigh, guestViewLow)) {
+                answer(dnsHost4);
+                return;
+            }
+            if (is(dnsForward6, guestViewHigh, guestViewLow)) {
+                answer(dnsHost6);
+                return;
+            }
+        }
+        toHost(guestViewHigh, guestViewLow);
+    }
+
     /** How the guest sees traffic from the given host-side address. Without a mapping a loopback address stays one: no guest can answer it. */
     public void toGuest(long hostViewHigh, long hostViewLow) {
-        if (mapsLoopback
-                && Ip.isLoopback(hostViewHigh, hostViewLow)
-                && Ip.isV4(hostViewHigh, hostViewLow) == guestLoopback.isV4()) {
-            answer(guestLoopback.high(), guestLoopback.low());
+        Ip loopback = Ip.isV4(hostViewHigh, hostViewLow) ? loopback4 : loopback6;
+        if (!loopback.isUnspecified() && Ip.isLoopback(hostViewHigh, hostViewLow)) {
+            answer(loopback);
         } else {
             answer(hostViewHigh, hostViewLow);
         }
@@ -51,6 +92,14 @@ public final class AddressMap {
 
     public long low() {
         return low;
+    }
+
+    private static boolean is(Ip mapped, long high, long low) {
+        return mapped.low() == low && mapped.high() == high && !mapped.isUnspecified();
+    }
+
+    private void answer(Ip ip) {
+        answer(ip.high(), ip.low());
     }
 
     private void answer(long answerHigh, long answerLow) {

@@ -1,12 +1,14 @@
 package io.passatelli.guest;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.wire.Arp;
 import io.passatelli.wire.Checksum;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Ip4;
+import io.passatelli.wire.Ip6;
 import io.passatelli.wire.Udp;
 
 import java.lang.foreign.MemorySegment;
@@ -20,10 +22,14 @@ public final class FrameComposer {
     /** Bytes of an Ethernet, an IPv4 and a UDP header. */
     public static final int ETHERNET_IP4_UDP = ETHERNET_IP4 + Udp.LENGTH;
 
+    /** Bytes of an Ethernet and an IPv6 header. */
+    public static final int ETHERNET_IP6 = Ethernet.LENGTH + Ip6.LENGTH;
+
     /** Bytes of an Ethernet header and an ARP packet. */
     public static final int ETHERNET_ARP = Ethernet.LENGTH + Arp.LENGTH;
 
     private static final int TTL = 255;
+    private static final long IP6_GROUP = 0x3333L << 32;
 
     private final GuestState guest;
     private final Neighbours neighbours;
@@ -52,7 +58,7 @@ public final class FrameComposer {
 
     /** A whole frame that announces {@code address} at the MAC that {@link Neighbours} has for it, as the neighbour itself would, RFC 5227 §3. */
     public void arpAnnouncement(MemorySegment out, long at, int address) {
-        arpRequest(out, at, neighbours.macOf(address), address);
+        arpRequest(out, at, neighbours.macOf(0, Ip.low(address)), address);
         Arp.senderIp(out, at + Ethernet.LENGTH, address);
     }
 
@@ -73,7 +79,7 @@ public final class FrameComposer {
         ethernet(out, at, Ethernet.ARP, guest.ourMac(), Ethernet.src(in, request.l2()));
         long arp = at + Ethernet.LENGTH;
         Arp.start(out, arp, Arp.REPLY);
-        Arp.senderMac(out, arp, neighbours.macOf(Arp.targetIp(in, asked)));
+        Arp.senderMac(out, arp, neighbours.macOf(0, Ip.low(Arp.targetIp(in, asked))));
         Arp.senderIp(out, arp, Arp.targetIp(in, asked));
         Arp.targetMac(out, arp, Arp.senderMac(in, asked));
         Arp.targetIp(out, arp, Arp.senderIp(in, asked));
@@ -81,7 +87,7 @@ public final class FrameComposer {
 
     /** Ethernet and IPv4 headers for {@code payloadLength} bytes behind them: TTL 255, DF, id 0, checksum done. */
     public void ip4(MemorySegment out, long at, int protocol, int payloadLength, int src, int dst) {
-        ethernet(out, at, Ethernet.IP4, neighbours.macOf(src), guest.guestMac());
+        ethernet(out, at, Ethernet.IP4, neighbours.macOf(0, Ip.low(src)), guest.guestMac());
         long ip = at + Ethernet.LENGTH;
         Ip4.start(out, ip, Ip4.LENGTH + payloadLength);
         Ip4.ttl(out, ip, TTL);
@@ -103,5 +109,52 @@ public final class FrameComposer {
         Udp.noChecksum(out, udp);
         int sum = Checksum.pseudo4(src, dst, Ip4.UDP, length);
         Udp.checksum(out, udp, Checksum.of(Checksum.add(sum, 0, out, udp, length)));
+    }
+
+    /** Bytes of the headers that {@link #ip} writes for addresses of the family of the given one. */
+    public static int ipHeaders(long high, long low) {
+        return Ip.isV4(high, low) ? ETHERNET_IP4 : ETHERNET_IP6;
+    }
+
+    /** Ethernet and IP headers, as {@link #ip4} or {@link #ip6}, in the family of the addresses; v4-mapped ones are IPv4. */
+    public void ip(
+            MemorySegment out,
+            long at,
+            int protocol,
+            int payloadLength,
+            long srcHigh,
+            long srcLow,
+            long dstHigh,
+            long dstLow) {
+        assert Ip.isV4(srcHigh, srcLow) == Ip.isV4(dstHigh, dstLow);
+        if (Ip.isV4(dstHigh, dstLow)) {
+            ip4(out, at, protocol, payloadLength, (int) srcLow, (int) dstLow);
+        } else {
+            ip6(out, at, protocol, payloadLength, srcHigh, srcLow, dstHigh, dstLow);
+        }
+    }
+
+    /** Ethernet and IPv6 headers for {@code payloadLength} bytes behind them: hop limit 255, traffic class and flow label 0. */
+    public void ip6(
+            MemorySegment out,
+            long at,
+            int protocol,
+            int payloadLength,
+            long srcHigh,
+            long srcLow,
+            long dstHigh,
+            long dstLow) {
+        ethernet(out, at, Ethernet.IP6, neighbours.macOf(srcHigh, srcLow), macFor(dstHigh, dstLow));
+        long ip = at + Ethernet.LENGTH;
+        Ip6.start(out, ip, payloadLength);
+        Ip6.nextHeader(out, ip, protocol);
+        Ip6.hopLimit(out, ip, TTL);
+        Ip6.src(out, ip, srcHigh, srcLow);
+        Ip6.dst(out, ip, dstHigh, dstLow);
+    }
+
+    /** RFC 2464 §7: a multicast address has a group MAC of its own; the guest has all others. */
+    private long macFor(long high, long low) {
+        return Ip.isMulticast(high, low) ? IP6_GROUP | low & 0xffff_ffffL : guest.guestMac();
     }
 }

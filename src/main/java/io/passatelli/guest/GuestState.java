@@ -5,6 +5,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
 
@@ -14,23 +15,50 @@ public final class GuestState {
     /** Ours where the guest has no gateway: link-local, RFC 3927. */
     private static final int LINK_LOCAL_OUR4 = 0xa9fe_0202;
 
-    private final GuestNetwork network;
-    private final long ourMac;
-    private final int assigned4;
-    private final int our4;
-    private final int broadcast4;
+    private GuestNetwork network;
+    private long ourMac;
+    private int assigned4;
+    private int our4;
+    private int broadcast4;
     private long guestMac = Mac.BROADCAST.bits();
     private int seen4;
+    private boolean learnt4;
+
+    private boolean has6;
+    private Ip assigned6 = Ip.UNSPECIFIED6;
+    private Ip our6 = Ip.UNSPECIFIED6;
+    private long seen6High;
+    private long seen6Low;
+    private boolean learnt6;
+    private long linkLocal6High;
+    private long linkLocal6Low;
 
     public GuestState(GuestNetwork network) {
         this.network = network;
-        Cidr address = network.address();
-        Ip gateway = network.gateway();
-        ourMac = network.ourMac().bits();
+        adopt(network);
+    }
+
+    /** The guest is told {@code network} from now on. What its traffic showed stays: it uses what it has until it asks again. */
+    public void adopt(GuestNetwork told) {
+        network = told;
+        Cidr address = told.address();
+        Ip gateway = told.gateway();
+        ourMac = told.ourMac().bits();
         assigned4 = address.address().v4();
         our4 = gateway == null ? LINK_LOCAL_OUR4 : gateway.v4();
         broadcast4 = address.prefixLength() < 31 ? assigned4 | ~address.mask4() : -1; // RFC 3021: /31 has none
-        seen4 = assigned4;
+        if (!learnt4 || told.addressFixed()) {
+            seen4 = assigned4;
+        }
+        Ip6Network ip6 = told.ip6();
+        has6 = ip6 != null;
+        Cidr address6 = ip6 == null ? null : ip6.address();
+        assigned6 = address6 == null ? Ip.UNSPECIFIED6 : address6.address();
+        our6 = ip6 == null ? Ip.UNSPECIFIED6 : ip6.router();
+        if (!learnt6 || ip6 != null && ip6.addressFixed()) {
+            seen6High = assigned6.high();
+            seen6Low = assigned6.low();
+        }
     }
 
     public GuestNetwork network() {
@@ -53,15 +81,45 @@ public final class GuestState {
     }
 
     private boolean learnAddress(Frame frame) {
-        if (network.addressFixed() || !Ip.isV4(frame.srcHigh(), frame.srcLow())) {
+        long high = frame.srcHigh();
+        long low = frame.srcLow();
+        return Ip.isV4(high, low) ? learn4((int) low) : has6 && learn6(high, low);
+    }
+
+    private boolean learn4(int address) {
+        if (network.addressFixed() || !mayBeGuest(address)) {
             return false;
         }
-        int address = (int) frame.srcLow();
-        if (address == seen4 || !mayBeGuest(address)) {
-            return false;
-        }
+        learnt4 = true;
+        boolean news = address != seen4;
         seen4 = address;
-        return true;
+        return news;
+    }
+
+    /** A link-local source shows the guest's link-local address, every other unicast one the address that it uses. */
+    private boolean learn6(long high, long low) {
+        if (Ip.isUnspecified(high, low) || Ip.isMulticast(high, low) || Ip.isLoopback(high, low) || isOur6(high, low)) {
+            return false;
+        }
+        if (Ip.isLinkLocal(high, low)) {
+            boolean news = high != linkLocal6High || low != linkLocal6Low;
+            linkLocal6High = high;
+            linkLocal6Low = low;
+            return news;
+        }
+        Ip6Network ip6 = network.ip6();
+        if (ip6 == null || ip6.addressFixed()) {
+            return false;
+        }
+        learnt6 = true;
+        boolean news = high != seen6High || low != seen6Low;
+        seen6High = high;
+        seen6Low = low;
+        return news;
+    }
+
+    private boolean isOur6(long high, long low) {
+        return high == our6.high() && low == our6.low();
     }
 
     /** Our own address stays ours: a guest that took it would be sent what it sends to us. */
@@ -97,5 +155,50 @@ public final class GuestState {
     /** The address we speak from, IPv4, 32 bits: the guest's gateway; in its absence link-local 169.254.2.2. */
     public int our4() {
         return our4;
+    }
+
+    /** Whether the guest has an IPv6 network at all. */
+    public boolean has6() {
+        return has6;
+    }
+
+    /** The global address that was assigned to the guest; unspecified if none was. */
+    public Ip assigned6() {
+        return assigned6;
+    }
+
+    /** The link-local address we speak from; the guest's router. Unspecified without IPv6. */
+    public Ip our6() {
+        return our6;
+    }
+
+    /** The global address that the guest uses, the assigned one until its traffic shows another; unspecified while there is none. */
+    public long seen6High() {
+        return seen6High;
+    }
+
+    public long seen6Low() {
+        return seen6Low;
+    }
+
+    /** The link-local address that the guest uses; unspecified until its traffic shows one. */
+    public long linkLocal6High() {
+        return linkLocal6High;
+    }
+
+    public long linkLocal6Low() {
+        return linkLocal6Low;
+    }
+
+    /** Whether an address of either family is assigned to the guest, or was seen to be its own. */
+    public boolean isGuests(long high, long low) {
+        if (Ip.isV4(high, low)) {
+            return (int) low == assigned4 || (int) low == seen4;
+        }
+        return has6
+                && !Ip.isUnspecified(high, low)
+                && (high == seen6High && low == seen6Low
+                        || high == linkLocal6High && low == linkLocal6Low
+                        || high == assigned6.high() && low == assigned6.low());
     }
 }

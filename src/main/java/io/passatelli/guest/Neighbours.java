@@ -3,8 +3,7 @@ package io.passatelli.guest;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
-import io.passatelli.config.GuestNetwork;
-import org.jspecify.annotations.Nullable;
+import io.passatelli.config.PlaneConfig;
 
 /**
  * The host's neighbours as the guest is to see them: frames from a host of the local network bear its real MAC, so the guest's ARP cache looks as
@@ -20,70 +19,83 @@ public final class Neighbours {
         assert Limits.NEIGHBOURS * 2 <= SLOTS;
     }
 
-    private final int[] addresses = new int[SLOTS];
+    private final long[] highs = new long[SLOTS];
+    private final long[] lows = new long[SLOTS];
     /** Of the address in the same slot; 0: the slot is free. */
     private final long[] macs = new long[SLOTS];
 
-    private final long ourMac;
-    private final int gateway;
-    private final int mapped;
+    private long ourMac;
+    private Ip gateway4 = Ip.UNSPECIFIED4;
+    private Ip mapped4 = Ip.UNSPECIFIED4;
+    private Ip mapped6 = Ip.UNSPECIFIED6;
     private int count;
 
-    /** {@code mapped}: the address that stands for the host itself, if any; it has no other MAC than ours. */
-    public Neighbours(GuestNetwork network, @Nullable Ip mapped) {
-        ourMac = network.ourMac().bits();
-        gateway = bits(network.gateway());
-        this.mapped = bits(mapped);
+    public Neighbours(PlaneConfig config) {
+        adopt(config);
     }
 
-    private static int bits(@Nullable Ip ip) {
-        return ip == null || !ip.isV4() ? 0 : ip.v4();
+    /** Our own MAC, the gateway and what is mapped to the host itself are those of {@code config} from now on; an address that is mapped has no other MAC than ours. */
+    public void adopt(PlaneConfig config) {
+        Ip gateway = config.guest().gateway();
+        Ip host4 = config.host4().mapHostLoopback();
+        Ip host6 = config.host6().mapHostLoopback();
+        ourMac = config.guest().ourMac().bits();
+        gateway4 = gateway == null ? Ip.UNSPECIFIED4 : gateway;
+        mapped4 = host4 == null ? Ip.UNSPECIFIED4 : host4;
+        mapped6 = host6 == null ? Ip.UNSPECIFIED6 : host6;
     }
 
-    /** The MAC that the guest is to see for an IPv4 address, 32 bits. */
+    /** The MAC that the guest is to see for an address. */
     @HotPath
-    public long macOf(int address) {
-        if (count == 0 || address == mapped) {
+    public long macOf(long high, long low) {
+        if (count == 0 || isMapped(high, low)) {
             return ourMac;
         }
-        int slot = find(address);
-        if (slot == NONE && gateway != mapped) {
-            slot = find(gateway);
+        int slot = find(high, low);
+        if (slot == NONE && Ip.isV4(high, low) && !gateway4.equals(mapped4)) {
+            slot = find(gateway4.high(), gateway4.low());
         }
         return slot == NONE ? ourMac : macs[slot];
     }
 
-    /** The host has, or had, {@code address} at {@code mac}. Whether that is news for the guest. */
-    public boolean put(int address, long mac) {
-        int slot = find(address);
+    @HotPath
+    private boolean isMapped(long high, long low) {
+        return high == mapped4.high() && low == mapped4.low() || high == mapped6.high() && low == mapped6.low();
+    }
+
+    /** The host has, or had, an address at {@code mac}. Whether that is news for the guest. */
+    public boolean put(long high, long low, long mac) {
+        int slot = find(high, low);
         if (slot != NONE) {
             boolean moved = macs[slot] != mac;
             macs[slot] = mac;
-            return moved && address != mapped;
+            return moved && !isMapped(high, low);
         }
         if (count == Limits.NEIGHBOURS || mac == 0) {
             return false;
         }
-        slot = home(address);
+        slot = home(high, low);
         while (macs[slot] != 0) {
             slot = slot + 1 & SLOTS - 1;
         }
-        addresses[slot] = address;
+        highs[slot] = high;
+        lows[slot] = low;
         macs[slot] = mac;
         count++;
-        return address != mapped && mac != ourMac;
+        return !isMapped(high, low) && mac != ourMac;
     }
 
-    /** The host knows {@code address} no more. */
-    public void remove(int address) {
-        int gap = find(address);
+    /** The host knows an address no more. */
+    public void remove(long high, long low) {
+        int gap = find(high, low);
         if (gap == NONE) {
             return;
         }
         for (int slot = gap + 1 & SLOTS - 1; macs[slot] != 0; slot = slot + 1 & SLOTS - 1) {
-            boolean passesGap = (slot - home(addresses[slot]) & SLOTS - 1) >= (slot - gap & SLOTS - 1);
+            boolean passesGap = (slot - home(highs[slot], lows[slot]) & SLOTS - 1) >= (slot - gap & SLOTS - 1);
             if (passesGap) {
-                addresses[gap] = addresses[slot];
+                highs[gap] = highs[slot];
+                lows[gap] = lows[slot];
                 macs[gap] = macs[slot];
                 gap = slot;
             }
@@ -97,9 +109,9 @@ public final class Neighbours {
     }
 
     @HotPath
-    private int find(int address) {
-        for (int slot = home(address); macs[slot] != 0; slot = slot + 1 & SLOTS - 1) {
-            if (addresses[slot] == address) {
+    private int find(long high, long low) {
+        for (int slot = home(high, low); macs[slot] != 0; slot = slot + 1 & SLOTS - 1) {
+            if (lows[slot] == low && highs[slot] == high) {
                 return slot;
             }
         }
@@ -107,7 +119,7 @@ public final class Neighbours {
     }
 
     @HotPath
-    private static int home(int address) {
-        return address * 0x9e3779b1 >>> 32 - SLOT_BITS;
+    private static int home(long high, long low) {
+        return (int) ((high * 31 + low) * 0x9e37_79b9_7f4a_7c15L >>> Long.SIZE - SLOT_BITS);
     }
 }

@@ -7,7 +7,9 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.DomainName;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.GuestOptions;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.Service;
 import io.passatelli.host.HostNetwork.Interface;
 import io.passatelli.host.HostNetwork.Template;
 import org.jspecify.annotations.Nullable;
@@ -98,17 +100,16 @@ public final class GuestNetworks {
                 search(),
                 name("-H, --hostname", options.hostname(), Limits.HOST_NAME_CHARS),
                 name("--fqdn", options.fqdn(), FQDN_MAX),
-                ourMac());
+                ourMac(),
+                null);
         if (options.dhcp() && gateway == null) {
             remarks.add("No IPv4 gateway, so DHCP is off");
         }
-        var plane = new PlaneConfig(
-                guest,
-                mapHostLoopback,
-                outbound(),
-                outboundInterface,
-                options.dhcp() && gateway != null,
-                options.icmp());
+        int scope = template == null ? 0 : template.link().index();
+        var plane = PlaneConfig.of(guest)
+                .host4(new HostSide(mapHostLoopback, outbound(), outboundInterface, scope, dnsForward, dnsHost))
+                .with(Service.DHCP, options.dhcp() && gateway != null)
+                .with(Service.ICMP, options.icmp());
         return new Plan(
                 plane,
                 dnsForward,

@@ -117,6 +117,21 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
     }
 
     @Override
+    public int recvmmsg(int fd, Datagrams into, int flags) {
+        return Msg.recvmmsg(fd, into, flags);
+    }
+
+    @Override
+    public int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
+        return Msg.sendmmsg(fd, from, first, count, flags);
+    }
+
+    @Override
+    public int recvError(int fd, SocketError out) {
+        return Msg.recvError(fd, out);
+    }
+
+    @Override
     public long readv(int fd, IoVec into) {
         return Files.readv(fd, into);
     }

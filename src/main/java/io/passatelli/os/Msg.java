@@ -7,9 +7,9 @@ import java.lang.foreign.MemorySegment;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-/** recvmsg(2) and sendmsg(2). Results are ≥ 0 or {@code -errno}. */
+/** recvmsg(2), recvmmsg(2), sendmsg(2) and sendmmsg(2). Results are ≥ 0 or {@code -errno}. */
 @HotPath
-@Syscalls({"recvmsg", "sendmsg"})
+@Syscalls({"recvmsg", "sendmsg", "recvmmsg", "sendmmsg"})
 final class Msg {
     /** {@code struct msghdr}, bits/socket.h. */
     static final int SIZE = 56;
@@ -24,6 +24,8 @@ final class Msg {
 
     private static final MemorySegment RECVMSG = LibC.function("recvmsg");
     private static final MemorySegment SENDMSG = LibC.function("sendmsg");
+    private static final MemorySegment RECVMMSG = LibC.function("recvmmsg");
+    private static final MemorySegment SENDMMSG = LibC.function("sendmmsg");
 
     private Msg() {}
 
@@ -52,6 +54,19 @@ final class Msg {
 
     static long sendmsg(int fd, IoVec from, int flags) {
         return LibC.callLong(SENDMSG, fd, header(from), flags, 0, 0, 0);
+    }
+
+    static int recvmmsg(int fd, Datagrams into, int flags) {
+        return LibC.callInt(RECVMMSG, fd, into.address(0), into.count(), flags, 0, 0);
+    }
+
+    static int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
+        assert first >= 0 && count > 0 && first + count <= from.count();
+        return LibC.callInt(SENDMMSG, fd, from.address(first), count, flags, 0, 0);
+    }
+
+    static int recvError(int fd, SocketError out) {
+        return -Errno.ENOSYS; // not read yet
     }
 
     private static long header(IoVec vector) {

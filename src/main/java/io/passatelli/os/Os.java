@@ -65,6 +65,18 @@ public interface Os extends AutoCloseable {
     /** sendmsg(2) without address or control data; MSG_NOSIGNAL is the caller's to give. */
     long sendmsg(int fd, IoVec from, int flags);
 
+    /**
+     * recvmmsg(2) into the {@code into.count()} datagrams laid out; returns how many came. An error that the socket has is reported only if none
+     * came, or by the next call.
+     */
+    int recvmmsg(int fd, Datagrams into, int flags);
+
+    /** sendmmsg(2) of datagrams {@code first} to {@code first + count - 1}; returns how many left, at least 1, or {@code -errno} of the first. */
+    int sendmmsg(int fd, Datagrams from, int first, int count, int flags);
+
+    /** recvmsg(2) with MSG_ERRQUEUE: fills {@code out} with the oldest error; 0, or {@code -EAGAIN} where there is none. */
+    int recvError(int fd, SocketError out);
+
     /** readv(2). */
     long readv(int fd, IoVec into);
 

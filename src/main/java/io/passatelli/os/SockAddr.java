@@ -20,6 +20,9 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 @HotPath
 public final class SockAddr {
     static final int CAPACITY = 128;
+    /** Of the longest Internet address, rounded up to a multiple of eight. */
+    static final int CAPACITY_IN6 = 32;
+
     private static final int PATH = 2;
     private static final int PATH_MAX = 108;
     private static final int IN_LENGTH = 16;

@@ -11,7 +11,10 @@ public final class Socket {
     public static final int SOCK_DGRAM = 2;
     public static final int SOCK_RAW = 3;
 
+    public static final int IPPROTO_IP = 0;
     public static final int IPPROTO_ICMP = 1;
+    public static final int IPPROTO_UDP = 17;
+    public static final int IPPROTO_IPV6 = 41;
     public static final int IPPROTO_ICMPV6 = 58;
     public static final int NETLINK_ROUTE = 0;
 
@@ -23,9 +26,40 @@ public final class Socket {
     public static final int SO_RCVBUF = 8;
     public static final int SO_ACCEPTCONN = 30;
 
+    // ip(7), linux/in.h
+    public static final int IP_TTL = 2;
+    public static final int IP_PKTINFO = 8;
+    public static final int IP_MTU_DISCOVER = 10;
+    public static final int IP_RECVERR = 11;
+    public static final int IP_FREEBIND = 15;
+    public static final int IP_MULTICAST_TTL = 33;
+
+    // ipv6(7), linux/in6.h
+    public static final int IPV6_UNICAST_HOPS = 16;
+    public static final int IPV6_MULTICAST_HOPS = 18;
+    public static final int IPV6_MTU_DISCOVER = 23;
+    public static final int IPV6_RECVERR = 25;
+    public static final int IPV6_V6ONLY = 26;
+    public static final int IPV6_RECVPKTINFO = 49;
+    public static final int IPV6_PKTINFO = 50;
+
+    /** Of IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: fragments where it must, and never sets DF. */
+    public static final int PMTUDISC_DONT = 0;
+
+    public static final int PMTUDISC_WANT = 1;
+    public static final int PMTUDISC_DO = 2;
+
+    // udp(7), linux/udp.h
+    public static final int UDP_SEGMENT = 103;
+    /** Segments of one send with UDP_SEGMENT; newer kernels allow 128. */
+    public static final int UDP_MAX_SEGMENTS = 64;
+
+    public static final int SO_BROADCAST = 6;
+
     public static final int MSG_PEEK = 2;
     public static final int MSG_CTRUNC = 8;
     public static final int MSG_TRUNC = 0x20;
+    public static final int MSG_ERRQUEUE = 0x2000;
     public static final int MSG_DONTWAIT = 0x40;
     public static final int MSG_NOSIGNAL = 0x4000;
 

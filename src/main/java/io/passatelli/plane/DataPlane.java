@@ -2,6 +2,7 @@ package io.passatelli.plane;
 
 import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
@@ -52,7 +53,7 @@ public final class DataPlane implements AutoCloseable {
             flows = new FlowTable(
                     Limits.FLOWS, around.seeds().getAsLong(), around.seeds().getAsLong());
             GuestState guest = new GuestState(config.guest());
-            neighbours = new Neighbours(config.guest(), config.mapHostLoopback());
+            neighbours = new Neighbours(config);
             FrameComposer composer = new FrameComposer(guest, neighbours);
             icmp = new IcmpTranslator(
                     config,
@@ -90,7 +91,7 @@ public final class DataPlane implements AutoCloseable {
         neighbourWatch = NeighbourWatch.start(loop, new NeighbourWatch.Listener() {
             @Override
             public void onNeighbour(int address, long mac) {
-                if (neighbours.put(address, mac) && router.isUp()) {
+                if (neighbours.put(0, Ip.low(address), mac) && router.isUp()) {
                     Drop drop = arp.announce(address, 0);
                     if (drop != Drop.NONE) {
                         counters.count(drop);
@@ -100,7 +101,7 @@ public final class DataPlane implements AutoCloseable {
 
             @Override
             public void onGone(int address) {
-                neighbours.remove(address);
+                neighbours.remove(0, Ip.low(address));
             }
         });
     }

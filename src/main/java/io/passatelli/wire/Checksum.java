@@ -1,6 +1,7 @@
 package io.passatelli.wire;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -76,6 +77,27 @@ public final class Checksum {
     /** Sum of the pseudo-header of UDP and TCP over IPv4, RFC 768 and RFC 9293 §3.1. */
     public static int pseudo4(int src, int dst, int protocol, int length) {
         return fold((src & LOW32) + (dst & LOW32) + protocol + length);
+    }
+
+    /** Sum of the pseudo-header of upper layers over IPv6, RFC 8200 §8.1; {@code length} of header and data of the upper layer. */
+    public static int pseudo6(long srcHigh, long srcLow, long dstHigh, long dstLow, int protocol, int length) {
+        return fold((srcHigh & LOW32)
+                + (srcHigh >>> 32)
+                + (srcLow & LOW32)
+                + (srcLow >>> 32)
+                + (dstHigh & LOW32)
+                + (dstHigh >>> 32)
+                + (dstLow & LOW32)
+                + (dstLow >>> 32)
+                + protocol
+                + length);
+    }
+
+    /** The sum of the pseudo-header of {@code protocol} in the family of the addresses, which are v4-mapped for IPv4. */
+    public static int pseudo(long srcHigh, long srcLow, long dstHigh, long dstLow, int protocol, int length) {
+        return Ip.isV4(srcHigh, srcLow)
+                ? pseudo4((int) srcLow, (int) dstLow, protocol, length)
+                : pseudo6(srcHigh, srcLow, dstHigh, dstLow, protocol, length);
     }
 
     /** The checksum that belongs to {@code sum}. */

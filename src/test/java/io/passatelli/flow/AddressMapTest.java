@@ -4,6 +4,7 @@ import io.passatelli.base.Allocation;
 import io.passatelli.base.Ip;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -86,7 +87,10 @@ class AddressMapTest {
                 List.of(),
                 null,
                 null,
-                GuestNetwork.DEFAULT_MAC);
-        return new AddressMap(new PlaneConfig(guest, mapped, null, null, true, true));
+                GuestNetwork.DEFAULT_MAC,
+                null);
+        PlaneConfig config = PlaneConfig.of(guest);
+        HostSide side = HostSide.mapping(mapped);
+        return new AddressMap(mapped == null || mapped.isV4() ? config.host4(side) : config.host6(side));
     }
 }

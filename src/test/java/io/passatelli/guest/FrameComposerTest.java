@@ -2,6 +2,7 @@ package io.passatelli.guest;
 
 import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
+import io.passatelli.config.PlaneConfig;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Packets;
 import net.jqwik.api.Example;
@@ -25,7 +26,7 @@ class FrameComposerTest {
     private static final int AT = 5;
 
     private final GuestState guest = new GuestState(GuestStateTest.network(24, false, "10.0.2.2"));
-    private final Neighbours neighbours = new Neighbours(guest.network(), null);
+    private final Neighbours neighbours = new Neighbours(PlaneConfig.of(guest.network()));
     private final FrameComposer composer = new FrameComposer(guest, neighbours);
 
     private void guestSpoke() {

@@ -31,7 +31,8 @@ class GuestStateTest {
                 List.of(),
                 null,
                 null,
-                GuestNetwork.DEFAULT_MAC);
+                GuestNetwork.DEFAULT_MAC,
+                null);
     }
 
     private static GuestState guest() {

@@ -4,6 +4,8 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.HostSide;
+import io.passatelli.config.PlaneConfig;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -31,68 +33,69 @@ class NeighboursTest {
             List.of(),
             null,
             null,
-            GuestNetwork.DEFAULT_MAC);
+            GuestNetwork.DEFAULT_MAC,
+            null);
 
     @Test
     void knownNeighbourHasItsOwnMacAndOnlyAChangeIsNews() {
-        var neighbours = new Neighbours(NETWORK, Ip.v4(GATEWAY));
-        assertThat(neighbours.macOf(HOST)).isEqualTo(OURS);
-        assertThat(neighbours.put(HOST, MAC)).isTrue();
-        assertThat(neighbours.put(HOST, MAC)).isFalse();
-        assertThat(neighbours.macOf(HOST)).isEqualTo(MAC);
-        assertThat(neighbours.put(HOST, OTHER_MAC)).isTrue();
-        assertThat(neighbours.macOf(HOST)).isEqualTo(OTHER_MAC);
-        neighbours.remove(HOST);
-        assertThat(neighbours.macOf(HOST)).isEqualTo(OURS);
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK).host4(HostSide.mapping(Ip.v4(GATEWAY))));
+        assertThat(neighbours.macOf(0, Ip.low(HOST))).isEqualTo(OURS);
+        assertThat(neighbours.put(0, Ip.low(HOST), MAC)).isTrue();
+        assertThat(neighbours.put(0, Ip.low(HOST), MAC)).isFalse();
+        assertThat(neighbours.macOf(0, Ip.low(HOST))).isEqualTo(MAC);
+        assertThat(neighbours.put(0, Ip.low(HOST), OTHER_MAC)).isTrue();
+        assertThat(neighbours.macOf(0, Ip.low(HOST))).isEqualTo(OTHER_MAC);
+        neighbours.remove(0, Ip.low(HOST));
+        assertThat(neighbours.macOf(0, Ip.low(HOST))).isEqualTo(OURS);
         assertThat(neighbours.count()).isZero();
     }
 
     @Test
     void whatIsMappedToTheHostKeepsOurMacAndIsNeverAnnounced() {
-        var neighbours = new Neighbours(NETWORK, Ip.v4(GATEWAY));
-        assertThat(neighbours.put(GATEWAY, MAC)).isFalse();
-        assertThat(neighbours.macOf(GATEWAY)).isEqualTo(OURS);
-        assertThat(neighbours.macOf(Ip.parse("8.8.8.8").v4())).isEqualTo(OURS);
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK).host4(HostSide.mapping(Ip.v4(GATEWAY))));
+        assertThat(neighbours.put(0, Ip.low(GATEWAY), MAC)).isFalse();
+        assertThat(neighbours.macOf(0, Ip.low(GATEWAY))).isEqualTo(OURS);
+        assertThat(neighbours.macOf(0, Ip.low(Ip.parse("8.8.8.8").v4()))).isEqualTo(OURS);
     }
 
     @Test
     void withoutMappingTheGatewaysMacStandsForAllThatIsUnknown() {
-        var neighbours = new Neighbours(NETWORK, null);
-        assertThat(neighbours.put(GATEWAY, MAC)).isTrue();
-        assertThat(neighbours.macOf(GATEWAY)).isEqualTo(MAC);
-        assertThat(neighbours.macOf(Ip.parse("8.8.8.8").v4())).isEqualTo(MAC);
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK));
+        assertThat(neighbours.put(0, Ip.low(GATEWAY), MAC)).isTrue();
+        assertThat(neighbours.macOf(0, Ip.low(GATEWAY))).isEqualTo(MAC);
+        assertThat(neighbours.macOf(0, Ip.low(Ip.parse("8.8.8.8").v4()))).isEqualTo(MAC);
     }
 
     @Test
     void fullTableTakesNoMoreAndKeepsWhatItHas() {
-        var neighbours = new Neighbours(NETWORK, null);
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK));
         for (int i = 0; i < Limits.NEIGHBOURS; i++) {
-            assertThat(neighbours.put(HOST + i, MAC + i)).isTrue();
+            assertThat(neighbours.put(0, Ip.low(HOST + i), MAC + i)).isTrue();
         }
-        assertThat(neighbours.put(HOST - 1, MAC)).isFalse();
+        assertThat(neighbours.put(0, Ip.low(HOST - 1), MAC)).isFalse();
         assertThat(neighbours.count()).isEqualTo(Limits.NEIGHBOURS);
-        assertThat(neighbours.macOf(HOST + 100)).isEqualTo(MAC + 100);
-        assertThat(neighbours.put(HOST + 100, OTHER_MAC << 1)).isTrue();
+        assertThat(neighbours.macOf(0, Ip.low(HOST + 100))).isEqualTo(MAC + 100);
+        assertThat(neighbours.put(0, Ip.low(HOST + 100), OTHER_MAC << 1)).isTrue();
     }
 
     @Property(tries = 200)
     void tableAgreesWithAMap(@ForAll @Size(max = 400) List<@IntRange(min = -300, max = 300) Integer> steps) {
-        var neighbours = new Neighbours(NETWORK, null);
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK));
         Map<Integer, Long> model = new HashMap<>();
         for (int step : steps) {
             int address = 0xc0a8_0000 + Math.abs(step) * 64; // many share a home slot
             if (step < 0) {
-                neighbours.remove(address);
+                neighbours.remove(0, Ip.low(address));
                 model.remove(address);
             } else {
-                neighbours.put(address, MAC + step);
+                neighbours.put(0, Ip.low(address), MAC + step);
                 model.put(address, MAC + step);
             }
         }
         assertThat(neighbours.count()).isEqualTo(model.size());
         for (int i = 0; i <= 300; i++) {
             int address = 0xc0a8_0000 + i * 64;
-            assertThat(neighbours.macOf(address)).isEqualTo(model.getOrDefault(address, OURS));
+            assertThat(neighbours.macOf(0, Ip.low(address))).isEqualTo(model.getOrDefault(address, OURS));
         }
     }
 }

@@ -3,6 +3,7 @@ package io.passatelli.host;
 import io.passatelli.base.Ip;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.GuestOptions;
+import io.passatelli.config.Service;
 import io.passatelli.host.GuestNetworks.Plan;
 import io.passatelli.host.HostNetwork.Address;
 import io.passatelli.host.HostNetwork.Interface;
@@ -100,11 +101,11 @@ class GuestNetworksTest {
         assertThat(plan.remarks()).isEmpty();
         assertThat(plan.dnsForward()).isNull();
         assertThat(plan.dnsHost()).isNull();
-        assertThat(plan.plane().mapHostLoopback()).isEqualTo(Ip.parse("10.77.0.1"));
-        assertThat(plan.plane().outbound()).isNull();
-        assertThat(plan.plane().outboundInterface()).isNull();
-        assertThat(plan.plane().dhcp()).isTrue();
-        assertThat(plan.plane().icmp()).isTrue();
+        assertThat(plan.plane().host4().mapHostLoopback()).isEqualTo(Ip.parse("10.77.0.1"));
+        assertThat(plan.plane().host4().outbound()).isNull();
+        assertThat(plan.plane().host4().outboundInterface()).isNull();
+        assertThat(plan.plane().has(Service.DHCP)).isTrue();
+        assertThat(plan.plane().has(Service.ICMP)).isTrue();
         assertThat(plan.plane().guest())
                 .isEqualTo(new GuestNetwork(
                         cidr("10.77.0.2/24"),
@@ -115,7 +116,8 @@ class GuestNetworksTest {
                         List.of("example.test"),
                         null,
                         null,
-                        GuestNetwork.DEFAULT_MAC));
+                        GuestNetwork.DEFAULT_MAC,
+                        null));
     }
 
     @ParameterizedTest
@@ -161,7 +163,7 @@ class GuestNetworksTest {
         assertThat(plan.interfaceName()).isNull();
         assertThat(plan.plane().guest().address()).isEqualTo(cidr(address));
         assertThat(plan.plane().guest().gateway()).isEqualTo(Ip.parse(gateway));
-        assertThat(plan.plane().dhcp()).isTrue();
+        assertThat(plan.plane().has(Service.DHCP)).isTrue();
         if (line.contains("-a ")) {
             assertThat(plan.remarks()).isEmpty();
         } else {
@@ -173,20 +175,21 @@ class GuestNetworksTest {
     void withoutGatewayDhcpIsOff() {
         Plan plan = plan("-i ppp0");
 
-        assertThat(plan.plane().dhcp()).isFalse();
-        assertThat(plan.plane().mapHostLoopback()).isNull();
+        assertThat(plan.plane().has(Service.DHCP)).isFalse();
+        assertThat(plan.plane().host4().mapHostLoopback()).isNull();
         assertThat(plan.remarks()).containsExactly("No IPv4 gateway, so DHCP is off");
         assertThat(plan("-i ppp0 --dhcp false").remarks()).isEmpty();
-        assertThat(plan("-i ppp0 -g 10.88.1.1").plane().dhcp()).isTrue();
+        assertThat(plan("-i ppp0 -g 10.88.1.1").plane().has(Service.DHCP)).isTrue();
     }
 
     @Test
     void switchesArePassedOn() {
-        assertThat(plan("--dhcp false").plane().dhcp()).isFalse();
-        assertThat(plan("--icmp false").plane().icmp()).isFalse();
-        assertThat(plan("-o 10.77.0.2").plane().outbound()).isEqualTo(Ip.parse("10.77.0.2"));
-        assertThat(plan("-o 127.0.0.1").plane().outbound()).isEqualTo(Ip.LOOPBACK4);
-        assertThat(plan("--outbound-if4 ppp0").plane().outboundInterface()).isEqualTo("ppp0");
+        assertThat(plan("--dhcp false").plane().has(Service.DHCP)).isFalse();
+        assertThat(plan("--icmp false").plane().has(Service.ICMP)).isFalse();
+        assertThat(plan("-o 10.77.0.2").plane().host4().outbound()).isEqualTo(Ip.parse("10.77.0.2"));
+        assertThat(plan("-o 127.0.0.1").plane().host4().outbound()).isEqualTo(Ip.LOOPBACK4);
+        assertThat(plan("--outbound-if4 ppp0").plane().host4().outboundInterface())
+                .isEqualTo("ppp0");
         assertThat(guest("-M 02:00:00:00:00:01").ourMac()).hasToString("02:00:00:00:00:01");
         assertThat(guest("-H vm1").hostname()).isEqualTo("vm1");
         assertThat(guest("--fqdn vm1.example.test.").fqdn()).isEqualTo("vm1.example.test");
@@ -207,7 +210,7 @@ class GuestNetworksTest {
         "'--map-host-loopback none', "
     })
     void theGatewayIsMappedToTheHostsLoopbackUnlessSaidOtherwise(String line, String mapped) {
-        assertThat(plan(line).plane().mapHostLoopback()).isEqualTo(mapped == null ? null : Ip.parse(mapped));
+        assertThat(plan(line).plane().host4().mapHostLoopback()).isEqualTo(mapped == null ? null : Ip.parse(mapped));
     }
 
     @ParameterizedTest

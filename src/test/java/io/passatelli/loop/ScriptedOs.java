@@ -1,11 +1,13 @@
 package io.passatelli.loop;
 
+import io.passatelli.os.Datagrams;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.EpollEvents;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
+import io.passatelli.os.SocketError;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -208,4 +210,19 @@ class ScriptedOs implements Os {
 
     @Override
     public void close() {}
+
+    @Override
+    public int recvmmsg(int fd, Datagrams into, int flags) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int recvError(int fd, SocketError out) {
+        throw new UnsupportedOperationException();
+    }
 }

@@ -7,6 +7,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.lab.Lab;
 import io.passatelli.os.LinuxOs;
@@ -78,8 +79,9 @@ class AllocationTest {
                 List.of(),
                 null,
                 null,
-                GuestNetwork.DEFAULT_MAC);
-        PlaneConfig config = new PlaneConfig(network, Ip.parse(GATEWAY), null, null, true, true);
+                GuestNetwork.DEFAULT_MAC,
+                null);
+        PlaneConfig config = PlaneConfig.of(network).host4(HostSide.mapping(Ip.parse(GATEWAY)));
         Surroundings around = new Surroundings(os, Clock.system(), Log.silent(), () -> 1);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (DataPlane plane = new DataPlane(config, around, (its, counters, log) -> guest, PlaneEvents.NOBODY)) {

@@ -1,6 +1,7 @@
 package io.passatelli.plane;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.os.Datagrams;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.EpollEvents;
 import io.passatelli.os.Errno;
@@ -8,6 +9,7 @@ import io.passatelli.os.IoVec;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
+import io.passatelli.os.SocketError;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -210,4 +212,19 @@ final class EchoOs implements Os {
 
     @Override
     public void close() {}
+
+    @Override
+    public int recvmmsg(int fd, Datagrams into, int flags) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int recvError(int fd, SocketError out) {
+        throw new UnsupportedOperationException();
+    }
 }

@@ -75,9 +75,10 @@ class PlaneHandleTest {
                 List.of(),
                 null,
                 null,
-                GuestNetwork.DEFAULT_MAC);
+                GuestNetwork.DEFAULT_MAC,
+                null);
         return new DataPlane(
-                new PlaneConfig(network, null, null, null, true, true),
+                PlaneConfig.of(network),
                 new Surroundings(os, Clock.system(), Log.silent(), () -> 7),
                 (its, counters, log) -> SimLink.plain(),
                 PlaneEvents.NOBODY);

@@ -5,7 +5,10 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.HostSide;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.Service;
 import io.passatelli.link.SimLink;
 import io.passatelli.os.Os;
 import io.passatelli.os.sim.Chooser;
@@ -32,6 +35,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 final class PlaneScenario implements AutoCloseable {
     static final String GUEST = "10.77.0.2";
     static final String GATEWAY = "10.77.0.1";
+    static final String GUEST6 = "fd77::2";
+    static final String ROUTER6 = "fe80::1";
     static final long MS = 1_000_000;
     static final long S = 1_000 * MS;
 
@@ -53,6 +58,8 @@ final class PlaneScenario implements AutoCloseable {
         private int mtu = 1500;
         private boolean icmp = true;
         private @Nullable String outbound;
+        private @Nullable Ip6Network ip6;
+        private UnaryOperator<PlaneConfig> change = config -> config;
 
         Setup settings(SimSettings value) {
             settings = value;
@@ -90,6 +97,19 @@ final class PlaneScenario implements AutoCloseable {
             return this;
         }
 
+        /** The guest has IPv6 as well: fd77::2/64 behind the router fe80::1, which stands for the host's loopback. */
+        Setup ip6() {
+            ip6 = new Ip6Network(new Cidr(Ip.parse(GUEST6), 64), false, Ip.parse(ROUTER6), List.of());
+            return change(config -> config.host6(HostSide.mapping(Ip.parse(ROUTER6))));
+        }
+
+        /** Changes the configuration that the plane starts with; later changes see what earlier ones did. */
+        Setup change(UnaryOperator<PlaneConfig> value) {
+            UnaryOperator<PlaneConfig> before = change;
+            change = config -> value.apply(before.apply(config));
+            return this;
+        }
+
         PlaneScenario start() {
             return new PlaneScenario(this);
         }
@@ -116,14 +136,17 @@ final class PlaneScenario implements AutoCloseable {
                 List.of(),
                 null,
                 null,
-                GuestNetwork.DEFAULT_MAC);
-        PlaneConfig config = new PlaneConfig(
-                network,
-                Ip.parse(GATEWAY),
-                setup.outbound == null ? null : Ip.parse(setup.outbound),
-                null,
-                true,
-                setup.icmp);
+                GuestNetwork.DEFAULT_MAC,
+                setup.ip6);
+        PlaneConfig config = PlaneConfig.of(network)
+                .host4(new HostSide(
+                        Ip.parse(GATEWAY),
+                        setup.outbound == null ? null : Ip.parse(setup.outbound),
+                        null,
+                        0,
+                        null,
+                        null))
+                .with(Service.ICMP, setup.icmp);
         Log log = new Log(Log.Level.INFO, (level, line) -> lines.add(line));
         PlaneEvents heard = new PlaneEvents() {
             @Override
@@ -136,8 +159,11 @@ final class PlaneScenario implements AutoCloseable {
                 events.add("down " + errno);
             }
         };
+        if (setup.ip6 != null) {
+            os.addAddress(Ip.parse(GUEST6));
+        }
         plane = new DataPlane(
-                config,
+                setup.change.apply(config),
                 new Surroundings(setup.around.apply(os), clock, log, () -> 42),
                 (its, counters, lines) -> link,
                 heard);

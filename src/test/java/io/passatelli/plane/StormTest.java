@@ -7,6 +7,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.wire.Packets;
 import org.junit.jupiter.api.Tag;
@@ -47,8 +48,9 @@ class StormTest {
                 List.of(),
                 "web",
                 null,
-                GuestNetwork.DEFAULT_MAC);
-        var config = new PlaneConfig(network, Ip.parse(GATEWAY), null, null, true, true);
+                GuestNetwork.DEFAULT_MAC,
+                null);
+        var config = PlaneConfig.of(network).host4(HostSide.mapping(Ip.parse(GATEWAY)));
         long[] lines = {0};
         var log = new Log(Log.Level.INFO, (level, line) -> lines[0]++);
         var around = new Surroundings(os, () -> nowNs[0], log, random::nextLong);

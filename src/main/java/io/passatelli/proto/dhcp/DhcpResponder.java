@@ -4,6 +4,7 @@ import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.Service;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
 import io.passatelli.link.Link;
@@ -46,7 +47,9 @@ public final class DhcpResponder {
         this.composer = composer;
         this.link = link;
         Ip gateway = config.guest().gateway();
-        answers = config.dhcp() && gateway != null ? new DhcpAnswers(config.guest(), guest.our4(), gateway.v4()) : null;
+        answers = config.has(Service.DHCP) && gateway != null
+                ? new DhcpAnswers(config.guest(), guest.our4(), gateway.v4())
+                : null;
     }
 
     /** Codes of options that a guest does not get unless it says that it takes messages of more than 576 bytes; for a line in the log at start. */

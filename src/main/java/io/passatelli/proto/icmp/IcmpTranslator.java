@@ -7,6 +7,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.flow.FlowTable;
@@ -65,7 +66,7 @@ public final class IcmpTranslator implements Handler {
             EventLoop loop, FlowTable flows, Link link, FrameComposer composer, Counters counters, Log log) {}
 
     public IcmpTranslator(PlaneConfig config, AddressMap addresses, Parts parts) {
-        on = config.icmp();
+        on = config.has(Service.ICMP);
         loop = parts.loop();
         os = loop.os();
         flows = parts.flows();

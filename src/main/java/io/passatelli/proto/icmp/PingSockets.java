@@ -28,7 +28,7 @@ final class PingSockets {
         this.os = os;
         this.log = log;
         this.config = config;
-        Ip outbound = config.outbound();
+        Ip outbound = config.host4().outbound();
         source = outbound == null ? Ip.UNSPECIFIED4 : outbound;
     }
 
@@ -53,7 +53,7 @@ final class PingSockets {
     /** The chosen source does not hold on the host's loopback: nothing there could answer it. */
     private int bind(int fd, int identifier, boolean loopback) {
         Ip from = loopback ? Ip.UNSPECIFIED4 : source;
-        String device = config.outboundInterface();
+        String device = config.host4().outboundInterface();
         if (device != null && !loopback) {
             int rc = os.bindToDevice(fd, device);
             if (rc < 0) {

@@ -1,6 +1,7 @@
 package io.passatelli.os.sim;
 
 import io.passatelli.base.Ip;
+import io.passatelli.os.Datagrams;
 import io.passatelli.os.EpollEvents;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
@@ -8,6 +9,7 @@ import io.passatelli.os.NamespaceOs;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
+import io.passatelli.os.SocketError;
 import io.passatelli.os.TunOs;
 import org.jspecify.annotations.Nullable;
 
@@ -370,5 +372,20 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
         if (result != expected) {
             throw new AssertionError(what + " answers " + result);
         }
+    }
+
+    @Override
+    public int recvmmsg(int fd, Datagrams into, int flags) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int recvError(int fd, SocketError out) {
+        throw new UnsupportedOperationException();
     }
 }

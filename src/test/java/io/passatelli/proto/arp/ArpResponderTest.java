@@ -5,6 +5,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.PlaneConfig;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
 import io.passatelli.guest.Neighbours;
@@ -41,9 +42,10 @@ class ArpResponderTest {
             List.of(),
             null,
             null,
-            GuestNetwork.DEFAULT_MAC));
+            GuestNetwork.DEFAULT_MAC,
+            null));
     private final RecordingLink link = new RecordingLink();
-    private final Neighbours neighbours = new Neighbours(guest.network(), null);
+    private final Neighbours neighbours = new Neighbours(PlaneConfig.of(guest.network()));
     private final ArpResponder responder = new ArpResponder(guest, new FrameComposer(guest, neighbours), link);
 
     private Drop give(byte[] bytes) {
@@ -188,7 +190,7 @@ class ArpResponderTest {
 
     @Test
     void neighbourOfTheHostIsAnsweredWithItsOwnMac() {
-        neighbours.put(Ip.parse("10.0.2.16").v4(), Mac.parse(NEIGHBOUR).bits());
+        neighbours.put(0, Ip.parse("10.0.2.16").low(), Mac.parse(NEIGHBOUR).bits());
         assertThat(give(request(GUEST, "10.0.2.16"))).isEqualTo(Drop.NONE);
         assertThat(link.frames)
                 .singleElement()
@@ -197,7 +199,7 @@ class ArpResponderTest {
 
     @Test
     void unknownAddressIsAnsweredWithTheGatewaysMacIfThatIsKnown() {
-        neighbours.put(Ip.parse(GATEWAY).v4(), Mac.parse(NEIGHBOUR).bits());
+        neighbours.put(0, Ip.parse(GATEWAY).low(), Mac.parse(NEIGHBOUR).bits());
         assertThat(give(request(GUEST, "8.8.8.8"))).isEqualTo(Drop.NONE);
         assertThat(link.frames)
                 .singleElement()
@@ -206,7 +208,7 @@ class ArpResponderTest {
 
     @Test
     void newNeighbourIsAnnouncedAsItWouldItself() {
-        neighbours.put(Ip.parse("10.0.2.16").v4(), Mac.parse(NEIGHBOUR).bits());
+        neighbours.put(0, Ip.parse("10.0.2.16").low(), Mac.parse(NEIGHBOUR).bits());
         assertThat(responder.announce(Ip.parse("10.0.2.16").v4(), 0)).isEqualTo(Drop.NONE);
         assertThat(link.frames)
                 .singleElement()

@@ -35,7 +35,8 @@ class DhcpAnswersTest {
                 search,
                 hostname,
                 fqdn,
-                GuestNetwork.DEFAULT_MAC);
+                GuestNetwork.DEFAULT_MAC,
+                null);
     }
 
     private static final GuestNetwork FULL =
@@ -167,7 +168,8 @@ class DhcpAnswersTest {
                 List.of(),
                 null,
                 null,
-                GuestNetwork.DEFAULT_MAC);
+                GuestNetwork.DEFAULT_MAC,
+                null);
 
         assertThat(codes(reply(bare, discover(list(26, 6, 12, 81, 119, 121, 80, 99)))))
                 .containsExactly(53, 1, 3, 51, 54);
@@ -207,7 +209,8 @@ class DhcpAnswersTest {
                 List.of(),
                 null,
                 null,
-                GuestNetwork.DEFAULT_MAC);
+                GuestNetwork.DEFAULT_MAC,
+                null);
         DhcpMessage reply = reply(network, discover());
 
         assertThat(value(reply, 1)).isEqualTo("ffffffff");

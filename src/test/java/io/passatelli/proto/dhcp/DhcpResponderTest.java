@@ -5,7 +5,9 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.Service;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
 import io.passatelli.guest.Neighbours;
@@ -52,7 +54,8 @@ class DhcpResponderTest {
             List.of("example.test", "lab.example.test"),
             "guest",
             "guest.example.test",
-            GuestNetwork.DEFAULT_MAC);
+            GuestNetwork.DEFAULT_MAC,
+            null);
 
     private final SentFrames link = new SentFrames();
     private GuestState guest = new GuestState(NETWORK);
@@ -60,9 +63,10 @@ class DhcpResponderTest {
 
     private DhcpResponder responder(GuestNetwork network, boolean dhcp) {
         guest = new GuestState(network);
-        var config = new PlaneConfig(network, network.gateway(), null, null, dhcp, true);
-        return new DhcpResponder(
-                config, guest, new FrameComposer(guest, new Neighbours(network, network.gateway())), link);
+        var config = PlaneConfig.of(network)
+                .host4(HostSide.mapping(network.gateway()))
+                .with(Service.DHCP, dhcp);
+        return new DhcpResponder(config, guest, new FrameComposer(guest, new Neighbours(config)), link);
     }
 
     /** As the router does it; the first {@code head} bytes are contiguous, the others come in pieces of seven or more. */
@@ -232,7 +236,7 @@ class DhcpResponderTest {
     @Test
     void withoutGatewayThereIsNoDhcp() {
         var network = new GuestNetwork(
-                NETWORK.address(), false, null, 1500, List.of(), List.of(), null, null, NETWORK.ourMac());
+                NETWORK.address(), false, null, 1500, List.of(), List.of(), null, null, NETWORK.ourMac(), null);
         responder = responder(network, true);
 
         assertThat(receive(recorded("udhcpc-discover"))).isEqualTo(Drop.DHCP_OFF);

@@ -1,0 +1,34 @@
+package io.passatelli.config;
+
+import io.passatelli.base.Ip;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How the guest's traffic of one address family is carried on by the host.
+ *
+ * @param mapHostLoopback guest traffic to this address reaches the host's loopback; null: no such mapping
+ * @param outbound source address of host-side sockets; null: the kernel's choice
+ * @param outboundInterface SO_BINDTODEVICE of host-side sockets; null: none
+ * @param interfaceIndex the scope of link-local addresses on the host side; 0: none
+ * @param dnsForward guest queries (ports 53 and 853) to this address go to {@code dnsHost}; null: none do
+ * @param dnsHost the host's resolver behind {@code dnsForward}
+ */
+public record HostSide(
+        @Nullable Ip mapHostLoopback,
+        @Nullable Ip outbound,
+        @Nullable String outboundInterface,
+        int interfaceIndex,
+        @Nullable Ip dnsForward,
+        @Nullable Ip dnsHost) {
+    /** Nothing mapped, all the kernel's choice. */
+    public static final HostSide PLAIN = new HostSide(null, null, null, 0, null, null);
+
+    public HostSide {
+        assert (dnsForward == null) == (dnsHost == null);
+    }
+
+    /** {@link #PLAIN}, but for a mapping of the host's loopback. */
+    public static HostSide mapping(@Nullable Ip hostLoopback) {
+        return new HostSide(hostLoopback, null, null, 0, null, null);
+    }
+}

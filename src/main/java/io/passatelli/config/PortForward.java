@@ -1,0 +1,37 @@
+package io.passatelli.config;
+
+import io.passatelli.base.Ip;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A rule: what arrives at host ports goes to guest ports, one to one from the first of each.
+ *
+ * @param protocol UDP for now
+ * @param address the host's address that listens; null: all, of both families
+ * @param device the host's interface that listens (SO_BINDTODEVICE); null: all
+ * @param first first port of the host
+ * @param last last port of the host
+ * @param target first port of the guest
+ */
+public record PortForward(
+        Protocol protocol, @Nullable Ip address, @Nullable String device, int first, int last, int target) {
+    private static final int PORT_MAX = 65_535;
+
+    /** Transports that can be forwarded. */
+    public enum Protocol {
+        UDP
+    }
+
+    public PortForward {
+        if (first < 1 || last < first || last > PORT_MAX || target < 1 || target + last - first > PORT_MAX) {
+            throw new IllegalArgumentException(
+                    "ports are 1 to " + PORT_MAX + ", and a range does not end before it begins");
+        }
+    }
+
+    /** The guest's port behind {@code hostPort}, which is in the rule's range. */
+    public int guestPort(int hostPort) {
+        assert hostPort >= first && hostPort <= last : hostPort;
+        return target + hostPort - first;
+    }
+}
