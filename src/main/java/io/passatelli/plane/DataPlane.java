@@ -16,6 +16,7 @@ import io.passatelli.link.Link;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.proto.arp.ArpResponder;
 import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.dhcpv6.Dhcp6Responder;
 import io.passatelli.proto.icmp.IcmpTranslator;
 import io.passatelli.proto.ndp.NdpResponder;
 import org.jspecify.annotations.Nullable;
@@ -64,10 +65,11 @@ public final class DataPlane implements AutoCloseable {
             DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
             sayTooLong(dhcp, around.log());
             arp = new ArpResponder(guest, composer, link);
+            Dhcp6Responder dhcp6 = new Dhcp6Responder(config, guest, composer, link);
             ndp = new NdpResponder(
                     config,
                     new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
-            Responders responders = new Responders(arp, dhcp, ndp, icmp);
+            Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
             handle = new PlaneHandle(loop, this::snapshot);

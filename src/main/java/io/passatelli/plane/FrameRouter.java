@@ -14,6 +14,7 @@ import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
 import io.passatelli.link.RxBatch;
 import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.dhcpv6.Dhcp6Responder;
 import io.passatelli.proto.ndp.NdpResponder;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
@@ -159,9 +160,16 @@ final class FrameRouter implements Link.Listener {
                 NdpResponder.handles(Icmp6.type(frame.bytes(), frame.l4()))
                         ? responders.ndp().onMessage(frames, i, queue, nowNs)
                         : Drop.ICMP_OFF;
-            case Ip4.UDP -> Drop.UDP_UNSUPPORTED;
+            case Ip4.UDP ->
+                isDhcp6(frame) ? responders.dhcp6().onDatagram(frames, i, queue, nowNs) : Drop.UDP_UNSUPPORTED;
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
+    }
+
+    @HotPath
+    private boolean isDhcp6(Frame frame) {
+        return Udp.dstPort(frame.bytes(), frame.l4()) == Dhcp6Responder.PORT
+                && responders.dhcp6().isFor(frame.dstHigh(), frame.dstLow());
     }
 
     @HotPath
