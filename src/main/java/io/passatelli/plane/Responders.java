@@ -7,5 +7,4 @@ import io.passatelli.proto.icmp.IcmpTranslator;
 import io.passatelli.proto.ndp.NdpResponder;
 
 /** Whom the router gives frames to. */
-record Responders(
-        ArpResponder arp, DhcpResponder dhcp, NdpResponder ndp, Dhcp6Responder dhcp6, IcmpTranslator icmp) {}
+record Responders(ArpResponder arp, DhcpResponder dhcp, NdpResponder ndp, Dhcp6Responder dhcp6, IcmpTranslator icmp) {}

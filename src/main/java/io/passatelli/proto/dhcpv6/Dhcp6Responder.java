@@ -134,8 +134,7 @@ public final class Dhcp6Responder {
             return true;
         }
         int length = frame.l4Length();
-        int sum = Checksum.pseudo6(
-                frame.srcHigh(), frame.srcLow(), frame.dstHigh(), frame.dstLow(), Ip4.UDP, length);
+        int sum = Checksum.pseudo6(frame.srcHigh(), frame.srcLow(), frame.dstHigh(), frame.dstLow(), Ip4.UDP, length);
         return Udp.checksum(in, 0) != 0 && Checksum.add(sum, 0, in, 0, length) == Checksum.GOOD;
     }
 
