@@ -100,4 +100,9 @@ public final class Icmp6 {
     public static void sequence(MemorySegment s, long at, int sequence) {
         Octets.u16(s, at + SEQUENCE, sequence);
     }
+
+    /** The second word as a whole, which means in each kind of error something else. */
+    public static void word(MemorySegment s, long at, int word) {
+        Octets.u32(s, at + ID, word);
+    }
 }
