@@ -1,7 +1,7 @@
 package io.passatelli.plane;
 
 import io.passatelli.wire.Packets;
-import io.passatelli.wire.Packets6;
+import io.passatelli.wire.ControlPackets6;
 import org.junit.jupiter.api.Test;
 
 import java.util.Arrays;
@@ -18,11 +18,11 @@ class NdpScenarioTest {
     }
 
     private static byte[] frame(String src, String dst, byte[] message) {
-        return Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, Packets6.icmp6(src, dst, message));
+        return Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, ControlPackets6.icmp6(src, dst, message));
     }
 
     private static byte[] toGuest(String src, String dst, byte[] message) {
-        byte[] frame = Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, Packets6.icmp6(src, dst, message));
+        byte[] frame = Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, ControlPackets6.icmp6(src, dst, message));
         return Arrays.copyOf(frame, Math.max(60, frame.length));
     }
 
