@@ -119,6 +119,18 @@ public final class Limits {
     /** A DHCP message from the guest, bytes: no guest sends more than an Ethernet frame's worth; a few thousand are cheap to copy. */
     public static final int DHCP_MESSAGE_BYTES = 4_096;
 
+    /** A message of Neighbor Discovery from the guest, bytes: an Ethernet frame's worth; what guests send is 24 to 40. */
+    public static final int NDP_MESSAGE_BYTES = 1_500;
+
+    /** Prefixes, resolvers and domains, each, that router advertisements still withdraw; of more the oldest are forgotten. */
+    public static final int NDP_WITHDRAWN = 8;
+
+    /** How long router advertisements withdraw what is no more, seconds: RFC 4862 §5.5.3 lets a guest keep a prefix for two hours. */
+    public static final int NDP_WITHDRAWN_S = 7_200;
+
+    /** Addresses of the guest, not those it is to have, that one DHCPv6 reply ends; others end with the renewals after it. */
+    public static final int DHCP6_ADDRESSES = 16;
+
     /** One read of rtnetlink, bytes: the kernel fills at most 32 KiB of it in a dump (netlink(7)). */
     public static final int NETLINK_READ_BYTES = 64 << 10;
 

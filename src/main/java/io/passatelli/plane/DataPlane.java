@@ -16,7 +16,9 @@ import io.passatelli.link.Link;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.proto.arp.ArpResponder;
 import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.dhcpv6.Dhcp6Responder;
 import io.passatelli.proto.icmp.IcmpTranslator;
+import io.passatelli.proto.ndp.NdpResponder;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
@@ -38,6 +40,7 @@ public final class DataPlane implements AutoCloseable {
     private final FlowTable flows;
     private final Neighbours neighbours;
     private final ArpResponder arp;
+    private final NdpResponder ndp;
     private final IcmpTranslator icmp;
     private final FrameRouter router;
     private final PlaneHandle handle;
@@ -62,7 +65,11 @@ public final class DataPlane implements AutoCloseable {
             DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
             sayTooLong(dhcp, around.log());
             arp = new ArpResponder(guest, composer, link);
-            Responders responders = new Responders(arp, dhcp, icmp);
+            Dhcp6Responder dhcp6 = new Dhcp6Responder(config, guest, composer, link);
+            ndp = new NdpResponder(
+                    config,
+                    new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
+            Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
             handle = new PlaneHandle(loop, this::snapshot);

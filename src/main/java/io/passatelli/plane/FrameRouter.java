@@ -15,8 +15,11 @@ import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
 import io.passatelli.link.RxBatch;
 import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.dhcpv6.Dhcp6Responder;
+import io.passatelli.proto.ndp.NdpResponder;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
+import io.passatelli.wire.Icmp6;
 import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Ip6;
 import io.passatelli.wire.Udp;
@@ -153,7 +156,7 @@ final class FrameRouter implements Link.Listener {
         return switch (frame.etherType()) {
             case Ethernet.ARP -> responders.arp().onFrame(frame, queue, nowNs);
             case Ethernet.IP4 -> route4(frames, i, queue, nowNs);
-            default -> route6(frames, i);
+            default -> route6(frames, i, queue, nowNs);
         };
     }
 
@@ -171,12 +174,23 @@ final class FrameRouter implements Link.Listener {
     }
 
     @HotPath
-    private Drop route6(RxBatch frames, int i) {
-        return switch (frames.frame(i).protocol()) {
-            case Ip6.ICMP -> Drop.ICMP_OFF;
-            case Ip4.UDP -> Drop.UDP_UNSUPPORTED;
+    private Drop route6(RxBatch frames, int i, int queue, long nowNs) {
+        Frame frame = frames.frame(i);
+        return switch (frame.protocol()) {
+            case Ip6.ICMP ->
+                NdpResponder.handles(Icmp6.type(frame.bytes(), frame.l4()))
+                        ? responders.ndp().onMessage(frames, i, queue, nowNs)
+                        : Drop.ICMP_OFF;
+            case Ip4.UDP ->
+                isDhcp6(frame) ? responders.dhcp6().onDatagram(frames, i, queue, nowNs) : Drop.UDP_UNSUPPORTED;
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
+    }
+
+    @HotPath
+    private boolean isDhcp6(Frame frame) {
+        return Udp.dstPort(frame.bytes(), frame.l4()) == Dhcp6Responder.PORT
+                && responders.dhcp6().isFor(frame.dstHigh(), frame.dstLow());
     }
 
     @HotPath
@@ -227,11 +241,15 @@ final class FrameRouter implements Link.Listener {
     public void onUp(Caps caps, long nowNs) {
         up = true;
         responders.icmp().onLinkUp(caps);
-        Drop drop = responders.arp().requestGuest(0);
+        countLost(responders.arp().requestGuest(0));
+        countLost(responders.ndp().onLinkUp(nowNs));
+        events.onGuestUp();
+    }
+
+    private void countLost(Drop drop) {
         if (drop != Drop.NONE) {
             counters.count(drop); // NONE is for frames of the guest
         }
-        events.onGuestUp();
     }
 
     /** Echo keeps nothing that depends on the rings. */
@@ -245,6 +263,7 @@ final class FrameRouter implements Link.Listener {
         up = false;
         reassembler.clear();
         responders.icmp().onLinkDown();
+        responders.ndp().onLinkDown();
         events.onGuestDown(errno);
     }
 }
