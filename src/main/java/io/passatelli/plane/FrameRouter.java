@@ -16,6 +16,7 @@ import io.passatelli.link.RxBatch;
 import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
+import io.passatelli.wire.Icmp6;
 import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Ip6;
 import io.passatelli.wire.Udp;
@@ -132,7 +133,7 @@ final class FrameRouter implements Link.Listener {
         return switch (frame.etherType()) {
             case Ethernet.ARP -> responders.arp().onFrame(frame, queue, nowNs);
             case Ethernet.IP4 -> route4(frames, i, queue, nowNs);
-            default -> route6(frames, i);
+            default -> route6(frames, i, queue, nowNs);
         };
     }
 
@@ -150,9 +151,13 @@ final class FrameRouter implements Link.Listener {
     }
 
     @HotPath
-    private Drop route6(RxBatch frames, int i) {
-        return switch (frames.frame(i).protocol()) {
-            case Ip6.ICMP -> Drop.ICMP_OFF;
+    private Drop route6(RxBatch frames, int i, int queue, long nowNs) {
+        Frame frame = frames.frame(i);
+        return switch (frame.protocol()) {
+            case Ip6.ICMP ->
+                Icmp6.isNeighborDiscovery(Icmp6.type(frame.bytes(), frame.l4()))
+                        ? Drop.ICMP_OFF
+                        : responders.icmp().onMessage(frames, i, queue, nowNs);
             case Ip4.UDP -> Drop.UDP_UNSUPPORTED;
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
