@@ -77,6 +77,11 @@ public final class IcmpTranslator implements Handler {
         type = loop.register(this);
     }
 
+    /** Conversations that begin from now on are as {@code config} says; the {@link AddressMap} is adopted by its owner. */
+    public void adopt(PlaneConfig config) {
+        sockets.adopt(config);
+    }
+
     /** Takes an ICMP message from the guest: frame {@code i} of {@code batch}, parsed well. */
     @HotPath
     public Drop onMessage(RxBatch batch, int i, int queue, long nowNs) {

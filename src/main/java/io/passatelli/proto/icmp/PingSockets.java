@@ -9,6 +9,7 @@ import io.passatelli.os.Errno;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Opens ping sockets, icmp(7): SOCK_DGRAM of IPPROTO_ICMP, allowed to the groups in net.ipv4.ping_group_range. The kernel writes identifier and
@@ -18,8 +19,8 @@ import io.passatelli.os.Socket;
 final class PingSockets {
     private final Os os;
     private final Log log;
-    private final Ip source;
-    private final PlaneConfig config;
+    private Ip source = Ip.UNSPECIFIED4;
+    private @Nullable String device;
     private final SockAddr address = new SockAddr();
     private final RateLimit lines = new RateLimit();
     private boolean refusalSaid;
@@ -27,9 +28,14 @@ final class PingSockets {
     PingSockets(Os os, Log log, PlaneConfig config) {
         this.os = os;
         this.log = log;
-        this.config = config;
+        adopt(config);
+    }
+
+    /** Sockets opened from now on are as {@code config} says. */
+    void adopt(PlaneConfig config) {
         Ip outbound = config.host4().outbound();
         source = outbound == null ? Ip.UNSPECIFIED4 : outbound;
+        device = config.host4().outboundInterface();
     }
 
     /**
@@ -53,7 +59,6 @@ final class PingSockets {
     /** The chosen source does not hold on the host's loopback: nothing there could answer it. */
     private int bind(int fd, int identifier, boolean loopback) {
         Ip from = loopback ? Ip.UNSPECIFIED4 : source;
-        String device = config.host4().outboundInterface();
         if (device != null && !loopback) {
             int rc = os.bindToDevice(fd, device);
             if (rc < 0) {
