@@ -2,11 +2,12 @@ package io.passatelli.app;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Counters;
-import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
+import io.passatelli.host.NetworkPlan;
 import io.passatelli.host.ResolvConf;
 import io.passatelli.link.Link;
 import io.passatelli.link.PcapLink;
@@ -81,16 +82,15 @@ final class PasstCommand {
     private DataPlane start(Ending ending) throws StartException {
         try {
             os.raiseOpenFiles();
-            PlaneConfig config = plan();
+            NetworkPlan plan = plan();
+            PlaneConfig config = plan.plane();
             boolean once = options.oneOff || options.fd != null;
             Surroundings around = new Surroundings(os, clock, log, new SecureRandom()::nextLong);
             PlaneEvents events = once ? ending : PlaneEvents.NOBODY;
             DataPlane plane = new DataPlane(config, around, this::link, events);
             followNeighbours(plane);
             ending.of(plane.handle());
-            Ip gateway = config.guest().gateway();
-            log.info("guest network: " + config.guest().address() + ", "
-                    + (gateway == null ? "no gateway" : "gateway " + gateway));
+            log.info("guest network: " + plan.summary());
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
             return plane;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
@@ -106,13 +106,14 @@ final class PasstCommand {
         }
     }
 
-    private PlaneConfig plan() throws IOException {
-        GuestNetworks.Plan plan = GuestNetworks.plan(options.guest(), HostDiscovery.discover(os), resolvConf());
+    private NetworkPlan plan() throws IOException {
+        NetworkPlan plan = GuestNetworks.plan(options.guest(), HostDiscovery.discover(os), resolvConf())
+                .udpTimeouts(Conntrack.udpTimeouts(Conntrack.PATH));
         plan.remarks().forEach(log::warn);
         if (options.stderr) {
             log.warn("-e, --stderr: deprecated, and without effect");
         }
-        return plan.plane();
+        return plan;
     }
 
     private ResolvConf resolvConf() {

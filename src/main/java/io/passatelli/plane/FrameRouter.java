@@ -180,7 +180,7 @@ final class FrameRouter implements Link.Listener {
             case Ip6.ICMP ->
                 NdpResponder.handles(Icmp6.type(frame.bytes(), frame.l4()))
                         ? responders.ndp().onMessage(frames, i, queue, nowNs)
-                        : Drop.ICMP_OFF;
+                        : responders.icmp().onMessage(frames, i, queue, nowNs);
             case Ip4.UDP ->
                 isDhcp6(frame) ? responders.dhcp6().onDatagram(frames, i, queue, nowNs) : Drop.UDP_UNSUPPORTED;
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
