@@ -10,6 +10,7 @@ import io.passatelli.base.RateLimit;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
 import io.passatelli.guest.GuestState;
+import io.passatelli.guest.Reassembler;
 import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
 import io.passatelli.link.RxBatch;
@@ -36,6 +37,7 @@ final class FrameRouter implements Link.Listener {
     private final Responders responders;
     private final PlaneEvents events;
     private final RxBatch batch = new RxBatch(Limits.RX_BATCH_FRAMES);
+    private final Reassembler reassembler;
     private final RateLimit macLines = new RateLimit();
     private final RateLimit bugLines = new RateLimit();
     private long violations;
@@ -51,6 +53,7 @@ final class FrameRouter implements Link.Listener {
         counters = reports.counters();
         log = reports.log();
         events = reports.events();
+        reassembler = new Reassembler(counters);
         adopt(config);
     }
 
@@ -111,7 +114,25 @@ final class FrameRouter implements Link.Listener {
         if (isOff(frame.etherType())) {
             return frame.etherType() == Ethernet.IP6 ? Drop.IP6_OFF : Drop.IP4_OFF;
         }
-        return drop == Drop.NONE ? routeWhole(batch, i, queue, nowNs) : drop;
+        return switch (drop) {
+            case NONE -> routeWhole(batch, i, queue, nowNs);
+            case IP4_FRAGMENT, IP6_FRAGMENT -> routeFragment(i, queue, nowNs);
+            default -> drop;
+        };
+    }
+
+    /** A fragment that completes a datagram is counted as what comes of that. */
+    @HotPath
+    private Drop routeFragment(int i, int queue, long nowNs) {
+        Drop drop = reassembler.take(batch, i, nowNs);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        try {
+            return routeWhole(reassembler.whole(), 0, queue, nowNs);
+        } finally {
+            reassembler.release();
+        }
     }
 
     /** The guest's other family speaks for itself: of a frame of a family that is off, nothing is learnt. */
@@ -222,6 +243,7 @@ final class FrameRouter implements Link.Listener {
     @Override
     public void onDown(int errno, long nowNs) {
         up = false;
+        reassembler.clear();
         responders.icmp().onLinkDown();
         events.onGuestDown(errno);
     }
