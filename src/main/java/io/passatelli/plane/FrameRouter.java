@@ -92,8 +92,19 @@ final class FrameRouter implements Link.Listener {
             for (int i = 0; i < count; i++) {
                 counters.count(guarded(i, queue, nowNs));
             }
+            endBatch(nowNs);
         } finally {
             link.release(queue, batch);
+        }
+    }
+
+    /** What translators gathered of the frames leaves before their memory goes back. */
+    @HotPath
+    private void endBatch(long nowNs) {
+        try {
+            responders.udp().endBatch(nowNs);
+        } catch (Throwable t) {
+            counters.count(violated(batch.frame(last), t, nowNs));
         }
     }
 
@@ -131,6 +142,7 @@ final class FrameRouter implements Link.Listener {
         try {
             return routeWhole(reassembler.whole(), 0, queue, nowNs);
         } finally {
+            endBatch(nowNs);
             reassembler.release();
         }
     }
@@ -153,7 +165,7 @@ final class FrameRouter implements Link.Listener {
         return switch (frame.etherType()) {
             case Ethernet.ARP -> responders.arp().onFrame(frame, queue, nowNs);
             case Ethernet.IP4 -> route4(frames, i, queue, nowNs);
-            default -> route6(frames, i);
+            default -> route6(frames, i, queue, nowNs);
         };
     }
 
@@ -165,16 +177,16 @@ final class FrameRouter implements Link.Listener {
             case Ip4.UDP ->
                 Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
                         ? responders.dhcp().onDatagram(frames, i, queue, nowNs)
-                        : Drop.UDP_UNSUPPORTED;
+                        : responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
     }
 
     @HotPath
-    private Drop route6(RxBatch frames, int i) {
+    private Drop route6(RxBatch frames, int i, int queue, long nowNs) {
         return switch (frames.frame(i).protocol()) {
             case Ip6.ICMP -> Drop.ICMP_OFF;
-            case Ip4.UDP -> Drop.UDP_UNSUPPORTED;
+            case Ip4.UDP -> responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
     }
@@ -221,12 +233,14 @@ final class FrameRouter implements Link.Listener {
     @Override
     public void onWritable(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
+        responders.udp().onLinkWritable();
     }
 
     @Override
     public void onUp(Caps caps, long nowNs) {
         up = true;
         responders.icmp().onLinkUp(caps);
+        responders.udp().onLinkUp(caps);
         Drop drop = responders.arp().requestGuest(0);
         if (drop != Drop.NONE) {
             counters.count(drop); // NONE is for frames of the guest
@@ -234,10 +248,11 @@ final class FrameRouter implements Link.Listener {
         events.onGuestUp();
     }
 
-    /** Echo keeps nothing that depends on the rings. */
+    /** Echo and UDP keep nothing that depends on the rings. */
     @Override
     public void onReset(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
+        responders.udp().onLinkWritable();
     }
 
     @Override
@@ -245,6 +260,7 @@ final class FrameRouter implements Link.Listener {
         up = false;
         reassembler.clear();
         responders.icmp().onLinkDown();
+        responders.udp().onLinkDown();
         events.onGuestDown(errno);
     }
 }

@@ -6,10 +6,13 @@ import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.forward.ForwardTable;
 import io.passatelli.os.Errno;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
+
+import java.util.Objects;
 
 /**
  * Opens the sockets of flows, udp(7), and sets their hop limits. A flow of the guest sends from the guest's own port if that can be had: others
@@ -93,8 +96,8 @@ final class UdpSockets {
     }
 
     private int bindForPeer(UdpFlow flow, HostSide side) {
-        assert flow.from != null;
-        String device = flow.from.endpoint().device();
+        ForwardTable.Endpoint at = Objects.requireNonNull(flow.from).endpoint();
+        String device = at.device();
         if (device != null) {
             int rc = os.bindToDevice(flow.fd, device);
             if (rc < 0) {
@@ -102,7 +105,7 @@ final class UdpSockets {
             }
         }
         int scope = flow.hostScope != 0 ? flow.hostScope : side.interfaceIndex();
-        address(flow.localHigh, flow.localLow, flow.from.endpoint().port(), scope);
+        address(flow.localHigh, flow.localLow, at.port(), scope);
         return os.bind(flow.fd, address);
     }
 

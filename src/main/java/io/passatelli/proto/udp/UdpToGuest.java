@@ -20,6 +20,7 @@ import io.passatelli.wire.Udp;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /**
  * Datagrams on their way from sockets to the guest. One call of recvmmsg(2) brings up to {@code Limits.UDP_BATCH} of them into slots of ours;
@@ -238,9 +239,7 @@ final class UdpToGuest {
     }
 
     private UdpFlow owner(int slot) {
-        UdpFlow flow = flows[slot];
-        assert flow != null;
-        return flow;
+        return Objects.requireNonNull(flows[slot]);
     }
 
     /** What is left of the first slot, in fragments. False if the link has no room for all. */

@@ -30,7 +30,8 @@ import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Udp;
-import org.jspecify.annotations.Nullable;
+
+import java.util.Objects;
 
 /**
  * UDP between the guest and host sockets, RFC 768. How it works:
@@ -147,14 +148,13 @@ public final class UdpTranslator implements Handler {
             if (drop != Drop.NONE) {
                 return drop;
             }
-            flow = flows.find(key);
+            flow = Objects.requireNonNull(flows.find(key));
         }
         return gather(flow, batch, i, queue, nowNs);
     }
 
     @HotPath
-    private Drop gather(@Nullable UdpFlow flow, RxBatch batch, int i, int queue, long nowNs) {
-        assert flow != null;
+    private Drop gather(UdpFlow flow, RxBatch batch, int i, int queue, long nowNs) {
         try {
             int hops = batch.frame(i).ttl();
             if (flow.hops != hops) {
