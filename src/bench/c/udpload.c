@@ -1,7 +1,9 @@
 /*
  * Both ends of UDP through a translator, in one thread: a guest, and a peer in another network namespace.
  *
- *   udpload stream=PATH|netns=PATH peer=PATH pid=N
+ *   udpload stream=PATH|netns=PATH peer=PATH pid=N port=N
+ *
+ * pid is the translator's, for its processor time; port the first of the four used: from and to, out and in.
  *
  * The guest speaks the frames of a stream socket (4-byte length, Ethernet), or is a socket in the namespace netns. It has the addresses of
  * scripts/lab.sh and asks nobody for them. Commands on standard input, answers as one JSON object a line:
@@ -18,6 +20,7 @@
 #include <fcntl.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -34,6 +37,7 @@ enum {
     MAX_BYTES = 9000,
     STAMP = 8,               /* run and number, at the start of each payload */
     HEADERS = 14 + 20 + 8,
+    SEGMENT_BYTES = 8972,    /* of a packet of 9000 bytes, the MTU that bench-udp.sh sets */
     BATCH = 32,
     BATCH_BYTES = 64 << 10,
     LINK_BUFFER = 512 << 10,
@@ -45,7 +49,6 @@ enum {
     SILENCE_MS = 20,         /* what was sent that long ago and is not here is lost */
     PATIENCE_MS = 1000,
     CHECKED = 8,             /* of so many datagrams one is compared whole */
-    OUT_FROM = 7101, OUT_TO = 7102, IN_FROM = 7103, IN_TO = 7104,
     RECEIVE_BUFFER = 16 << 20,
 };
 
@@ -304,21 +307,38 @@ static int link_send(int bytes, uint64_t number, int count) {
     return count;
 }
 
+/* As one segmented datagram, or this end would be slower than what it measures: the kernel cuts it up before any socket sees it. */
 static int socket_send(const struct end *end, int bytes, uint64_t number, int count) {
     static uint8_t stamps[BATCH][STAMP];
-    struct mmsghdr messages[BATCH];
-    struct iovec parts[BATCH][2];
+    static struct iovec parts[BATCH][2];
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)end->to), .sin_addr.s_addr = end->dst};
-    memset(messages, 0, sizeof messages);
     for (int i = 0; i < count; i++) {
         put64(stamps[i], stamp(number + (uint64_t)i));
         parts[i][0] = (struct iovec){stamps[i], STAMP};
         parts[i][1] = (struct iovec){pattern + STAMP, (size_t)bytes - STAMP};
-        messages[i].msg_hdr = (struct msghdr){.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = parts[i], .msg_iovlen = 2};
     }
-    int n = sendmmsg(end->fd, messages, (unsigned)count, MSG_DONTWAIT);
+    int n;
+    if (count > 1 && bytes <= SEGMENT_BYTES) {
+        _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {0};
+        struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = parts[0], .msg_iovlen = 2 * (size_t)count,
+                                 .msg_control = control, .msg_controllen = sizeof control};
+        struct cmsghdr *segment = CMSG_FIRSTHDR(&message);
+        segment->cmsg_level = SOL_UDP;
+        segment->cmsg_type = UDP_SEGMENT;
+        segment->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+        uint16_t size = (uint16_t)bytes;
+        memcpy(CMSG_DATA(segment), &size, sizeof size);
+        n = sendmsg(end->fd, &message, MSG_DONTWAIT) < 0 ? -1 : count;
+    } else {
+        struct mmsghdr messages[BATCH];
+        memset(messages, 0, sizeof messages);
+        for (int i = 0; i < count; i++) {
+            messages[i].msg_hdr = (struct msghdr){.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = parts[i], .msg_iovlen = 2};
+        }
+        n = sendmmsg(end->fd, messages, (unsigned)count, MSG_DONTWAIT);
+    }
     if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED && errno != ENOBUFS) {
-        die("sendmmsg");
+        die("sendmsg");
     }
     return n < 0 ? 0 : n;
 }
@@ -558,10 +578,10 @@ static const char *given(int count, char **arguments, const char *name) {
 
 int main(int count, char **arguments) {
     const char *stream = given(count, arguments, "stream"), *namespace = given(count, arguments, "netns");
-    const char *peer = given(count, arguments, "peer"), *pid = given(count, arguments, "pid");
+    const char *peer = given(count, arguments, "peer"), *pid = given(count, arguments, "pid"), *port = given(count, arguments, "port");
     clockid_t translator;
-    if (!peer || !pid || !stream == !namespace || clock_getcpuclockid((pid_t)atoi(pid), &translator)) {
-        fprintf(stderr, "usage: udpload stream=PATH|netns=PATH peer=PATH pid=N\n");
+    if (!peer || !pid || !port || !stream == !namespace || clock_getcpuclockid((pid_t)atoi(pid), &translator)) {
+        fprintf(stderr, "usage: udpload stream=PATH|netns=PATH peer=PATH pid=N port=N\n");
         return 2;
     }
     guest_ip = inet_addr("10.77.0.2"); /* passt gives the guest the address of the host */
@@ -572,16 +592,17 @@ int main(int count, char **arguments) {
         seed = seed * 1664525 + 1013904223;
         pattern[i] = (uint8_t)(seed >> 24);
     }
-    struct end guest_out = {.is_link = stream != NULL, .from = OUT_FROM, .to = OUT_TO, .dst = peer_ip}, guest_in = guest_out;
-    struct end peer_out = {.from = OUT_TO, .to = OUT_FROM, .dst = guest_ip}, peer_in = {.from = IN_FROM, .to = IN_TO, .dst = guest_ip};
-    peer_out.fd = socket_within(peer, peer_ip, OUT_TO);
-    peer_in.fd = socket_within(peer, peer_ip, IN_FROM);
+    int out_from = atoi(port), out_to = out_from + 1, in_from = out_from + 2, in_to = out_from + 3;
+    struct end guest_out = {.is_link = stream != NULL, .from = out_from, .to = out_to, .dst = peer_ip}, guest_in = guest_out;
+    struct end peer_out = {.from = out_to, .to = out_from, .dst = guest_ip}, peer_in = {.from = in_from, .to = in_to, .dst = guest_ip};
+    peer_out.fd = socket_within(peer, peer_ip, out_to);
+    peer_in.fd = socket_within(peer, peer_ip, in_from);
     if (stream) {
         connect_link(stream);
         guest_out.fd = guest_in.fd = link_fd;
     } else {
-        guest_out.fd = socket_within(namespace, guest_ip, OUT_FROM);
-        guest_in.fd = socket_within(namespace, guest_ip, IN_TO);
+        guest_out.fd = socket_within(namespace, guest_ip, out_from);
+        guest_in.fd = socket_within(namespace, guest_ip, in_to);
     }
     setlinebuf(stdout);
     printf("{}\n");
