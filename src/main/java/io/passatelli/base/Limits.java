@@ -56,6 +56,21 @@ public final class Limits {
     /** Captured bytes gathered before they are written to the file. */
     public static final int PCAP_BUFFER_BYTES = 256 << 10;
 
+    /** Extension headers of one IPv6 datagram: RFC 8200 §4.1 knows seven places for them, one more is reserve. */
+    public static final int IP6_EXTENSION_HEADERS = 8;
+
+    /** Datagrams of the guest that wait for more of their fragments; Linux sends one at a time for each conversation. */
+    public static final int FRAGMENTED_DATAGRAMS = 64;
+
+    /** What they hold together, bytes: 32 of the longest. Made on demand. */
+    public static final int FRAGMENT_MEMORY_BYTES = 2 << 20;
+
+    /** A datagram's memory comes in chunks of this many bytes: a page, and the longest datagram fits into the pieces of a batch. */
+    public static final int FRAGMENT_CHUNK_BYTES = 4 << 10;
+
+    /** After this the fragments of an incomplete datagram are given up, seconds (net.ipv4.ipfrag_time). */
+    public static final int FRAGMENT_TIMEOUT_S = 30;
+
     /** Flows of all protocols. */
     public static final int FLOWS = 16_384;
 

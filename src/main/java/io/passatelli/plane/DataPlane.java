@@ -63,7 +63,8 @@ public final class DataPlane implements AutoCloseable {
             sayTooLong(dhcp, around.log());
             arp = new ArpResponder(guest, composer, link);
             Responders responders = new Responders(arp, dhcp, icmp);
-            router = new FrameRouter(link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
+            router = new FrameRouter(
+                    config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
             handle = new PlaneHandle(loop, this::snapshot);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);

@@ -7,6 +7,8 @@ import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.base.Mac;
 import io.passatelli.base.RateLimit;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.Service;
 import io.passatelli.guest.GuestState;
 import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
@@ -15,6 +17,7 @@ import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Ip4;
+import io.passatelli.wire.Ip6;
 import io.passatelli.wire.Udp;
 
 import java.lang.foreign.MemorySegment;
@@ -38,14 +41,23 @@ final class FrameRouter implements Link.Listener {
     private long violations;
     private int last;
     private boolean up;
+    private boolean on4;
+    private boolean on6;
 
-    FrameRouter(Link link, GuestState guest, Responders responders, Reports reports) {
+    FrameRouter(PlaneConfig config, Link link, GuestState guest, Responders responders, Reports reports) {
         this.link = link;
         this.guest = guest;
         this.responders = responders;
         counters = reports.counters();
         log = reports.log();
         events = reports.events();
+        adopt(config);
+    }
+
+    /** What is on may change. */
+    void adopt(PlaneConfig config) {
+        on4 = config.has(Service.IP4);
+        on6 = config.has(Service.IP6);
     }
 
     /** Where the router says what it saw. */
@@ -96,20 +108,53 @@ final class FrameRouter implements Link.Listener {
     private Drop route(int i, int queue, long nowNs) {
         Frame frame = batch.frame(i);
         Drop drop = frame.parse();
-        if (drop != Drop.NONE) {
-            return drop;
+        if (isOff(frame.etherType())) {
+            return frame.etherType() == Ethernet.IP6 ? Drop.IP6_OFF : Drop.IP4_OFF;
         }
+        return drop == Drop.NONE ? routeWhole(batch, i, queue, nowNs) : drop;
+    }
+
+    /** The guest's other family speaks for itself: of a frame of a family that is off, nothing is learnt. */
+    @HotPath
+    private boolean isOff(int etherType) {
+        return switch (etherType) {
+            case Ethernet.ARP, Ethernet.IP4 -> !on4;
+            case Ethernet.IP6 -> !on6 || !guest.has6();
+            default -> false;
+        };
+    }
+
+    /** Frame {@code i} of {@code frames}, found good. */
+    @HotPath
+    private Drop routeWhole(RxBatch frames, int i, int queue, long nowNs) {
+        Frame frame = frames.frame(i);
         learn(frame, nowNs);
-        if (frame.etherType() == Ethernet.ARP) {
-            return responders.arp().onFrame(frame, queue, nowNs);
-        }
+        return switch (frame.etherType()) {
+            case Ethernet.ARP -> responders.arp().onFrame(frame, queue, nowNs);
+            case Ethernet.IP4 -> route4(frames, i, queue, nowNs);
+            default -> route6(frames, i);
+        };
+    }
+
+    @HotPath
+    private Drop route4(RxBatch frames, int i, int queue, long nowNs) {
+        Frame frame = frames.frame(i);
         return switch (frame.protocol()) {
-            case Ip4.ICMP -> responders.icmp().onMessage(batch, i, queue, nowNs);
+            case Ip4.ICMP -> responders.icmp().onMessage(frames, i, queue, nowNs);
             case Ip4.UDP ->
                 Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
-                        ? responders.dhcp().onDatagram(batch, i, queue, nowNs)
+                        ? responders.dhcp().onDatagram(frames, i, queue, nowNs)
                         : Drop.UDP_UNSUPPORTED;
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
+        };
+    }
+
+    @HotPath
+    private Drop route6(RxBatch frames, int i) {
+        return switch (frames.frame(i).protocol()) {
+            case Ip6.ICMP -> Drop.ICMP_OFF;
+            case Ip4.UDP -> Drop.UDP_UNSUPPORTED;
+            default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
     }
 

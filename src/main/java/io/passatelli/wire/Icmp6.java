@@ -1,5 +1,6 @@
 package io.passatelli.wire;
 
+import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
 
 import java.lang.foreign.MemorySegment;
@@ -44,6 +45,16 @@ public final class Icmp6 {
 
     private Icmp6() {}
 
+    /** Whether every accessor is safe on {@code available} bytes. No message that anybody defined is shorter. */
+    static Drop check(int available) {
+        return available < LENGTH ? Drop.ICMP_TRUNCATED : Drop.NONE;
+    }
+
+    /** Whether messages of {@code type} are neighbour discovery, RFC 4861. */
+    public static boolean isNeighborDiscovery(int type) {
+        return type >= ROUTER_SOLICITATION && type <= REDIRECT;
+    }
+
     public static int type(MemorySegment s, long at) {
         return Octets.u8(s, at + TYPE);
     }
@@ -82,5 +93,10 @@ public final class Icmp6 {
 
     public static void sequence(MemorySegment s, long at, int sequence) {
         Octets.u16(s, at + SEQUENCE, sequence);
+    }
+
+    /** The second word as a whole, which means in each kind of error something else. */
+    public static void word(MemorySegment s, long at, int word) {
+        Octets.u32(s, at + ID, word);
     }
 }

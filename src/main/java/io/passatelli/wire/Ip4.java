@@ -84,9 +84,6 @@ public final class Ip4 {
         if (totalLength < headerLength || totalLength > available) {
             return Drop.IP4_BAD_TOTAL_LENGTH;
         }
-        if ((fragment(s, at) & (MF | OFFSET)) != 0) {
-            return Drop.IP4_FRAGMENT; // nothing here reassembles
-        }
         return checkAddresses(src(s, at), dst(s, at));
     }
 
@@ -120,6 +117,10 @@ public final class Ip4 {
         return Octets.u16(s, at + TOTAL_LENGTH);
     }
 
+    public static void totalLength(MemorySegment s, long at, int length) {
+        Octets.u16(s, at + TOTAL_LENGTH, length);
+    }
+
     public static int id(MemorySegment s, long at) {
         return Octets.u16(s, at + ID);
     }
@@ -127,6 +128,13 @@ public final class Ip4 {
     /** Flags and fragment offset: {@link #DF}, {@link #MF}, {@link #OFFSET}. */
     public static int fragment(MemorySegment s, long at) {
         return Octets.u16(s, at + FRAGMENT);
+    }
+
+    /** Marks the datagram as a part: {@code offset} in bytes, a multiple of 8; it may be fragmented further. */
+    public static void fragment(MemorySegment s, long at, int offset, boolean more, int id) {
+        assert (offset & ~(OFFSET << 3)) == 0 : offset;
+        Octets.u16(s, at + ID, id);
+        Octets.u16(s, at + FRAGMENT, offset >>> 3 | (more ? MF : 0));
     }
 
     public static int ttl(MemorySegment s, long at) {

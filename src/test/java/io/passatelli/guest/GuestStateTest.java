@@ -89,7 +89,7 @@ class GuestStateTest {
     void frameThatIsRefusedStillShowsWhoSentIt() {
         GuestState guest = guest();
         Frame frame = Packets.frame(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[40]));
-        assertThat(frame.parse()).isEqualTo(Drop.IP6_UNSUPPORTED);
+        assertThat(frame.parse()).isEqualTo(Drop.IP6_BAD_VERSION);
         assertThat(guest.learn(frame)).isTrue();
         assertThat(guest.guestMac()).isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
         assertThat(guest.learn(parsed(new byte[13]))).isFalse();

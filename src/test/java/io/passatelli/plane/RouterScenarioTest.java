@@ -82,7 +82,7 @@ class RouterScenarioTest {
                             Drop.UDP_UNSUPPORTED,
                             Drop.TCP_UNSUPPORTED,
                             Drop.IP4_PROTOCOL_UNKNOWN,
-                            Drop.IP6_UNSUPPORTED,
+                            Drop.IP6_OFF,
                             Drop.ETHERNET_TYPE_UNKNOWN);
         }
     }

@@ -91,7 +91,7 @@ class StormTest {
             Drop.UDP_UNSUPPORTED,
             Drop.DHCP_BAD_OPTION,
             Drop.TCP_UNSUPPORTED,
-            Drop.IP6_UNSUPPORTED);
+            Drop.IP6_OFF);
 
     private static final List<byte[]> TEMPLATES = List.of(
             Packets.ethernet(

@@ -15,8 +15,11 @@ import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
 import io.passatelli.wire.Checksum;
+import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Icmp4;
+import io.passatelli.wire.Icmp6;
 import io.passatelli.wire.Ip4;
+import io.passatelli.wire.Ip6;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -36,7 +39,7 @@ final class EchoReplies {
     private final FrameComposer composer;
     private final Counters counters;
     private final ReadyList ready;
-    private final int mtu;
+    private int mtu;
     private final TxBatch batch = new TxBatch(1);
     private final IoVec room = new IoVec(1);
     private final SockAddr from = new SockAddr();
@@ -48,11 +51,14 @@ final class EchoReplies {
     private int heldLength;
 
     private int heldQueue;
-    private int heldFrom;
-    private int heldTo;
+    private int heldProtocol;
+    private long heldFromHigh;
+    private long heldFromLow;
+    private long heldToHigh;
+    private long heldToLow;
 
     private boolean up;
-    private int most;
+    private int frameBytes;
 
     /** {@code mtu} of the guest's interface, or 0 if it was not told one. */
     EchoReplies(IcmpTranslator.Parts parts, int mtu) {
@@ -62,6 +68,11 @@ final class EchoReplies {
         counters = parts.counters();
         ready = parts.loop().ready();
         this.mtu = mtu;
+    }
+
+    /** The guest's MTU is another now, or 0 if it is told none. */
+    void adopt(int bytes) {
+        mtu = bytes;
     }
 
     /**
@@ -94,14 +105,32 @@ final class EchoReplies {
             counters.count(drop);
             return;
         }
-        int checksum = Icmp4.checksum(message, 0); // as it came by wire, over the socket's identifier
-        Icmp4.checksum(message, 0, Checksum.update16(checksum, Icmp4.id(message, 0), flow.guestPort()));
-        Icmp4.id(message, 0, flow.guestPort());
         heldLength = length;
         heldQueue = flow.queue;
-        heldFrom = (int) flow.farLow();
-        heldTo = (int) flow.guestLow();
+        heldProtocol = flow.protocol();
+        heldFromHigh = flow.farHigh();
+        heldFromLow = flow.farLow();
+        heldToHigh = flow.guestHigh();
+        heldToLow = flow.guestLow();
+        rewrite(flow.guestPort());
         deliver();
+    }
+
+    /**
+     * Puts the guest's identifier in. The checksum of IPv4 follows it, as it came by wire; that of IPv6 covers addresses too, of which we know
+     * the guest's only, not the host's, so it is computed: the kernel has verified the one that was there.
+     */
+    private void rewrite(int identifier) {
+        if (heldProtocol == Ip4.ICMP) {
+            int checksum = Checksum.update16(Icmp4.checksum(message, 0), Icmp4.id(message, 0), identifier);
+            Icmp4.id(message, 0, identifier);
+            Icmp4.checksum(message, 0, checksum);
+            return;
+        }
+        Icmp6.id(message, 0, identifier);
+        Icmp6.checksum(message, 0, 0);
+        int sum = Checksum.pseudo6(heldFromHigh, heldFromLow, heldToHigh, heldToLow, Ip6.ICMP, heldLength);
+        Icmp6.checksum(message, 0, Checksum.of(Checksum.add(sum, 0, message, 0, heldLength)));
     }
 
     /** The kernel gives a ping socket the replies of its identifier from anybody, even when it is connected: ping_lookup does not look at the source. */
@@ -112,18 +141,34 @@ final class EchoReplies {
         if (from.high() != flow.hostHigh || from.low() != flow.hostLow) {
             return Drop.ICMP_REPLY_UNEXPECTED;
         }
-        if (length < Icmp4.LENGTH || Icmp4.type(message, 0) != Icmp4.ECHO_REPLY || Icmp4.code(message, 0) != 0) {
+        int echoReply = flow.isV4() ? Icmp4.ECHO_REPLY : Icmp6.ECHO_REPLY;
+        if (length < Icmp4.LENGTH || Icmp4.type(message, 0) != echoReply || Icmp4.code(message, 0) != 0) {
             return Drop.ICMP_REPLY_UNEXPECTED;
         }
-        return length > most ? Drop.ICMP_REPLY_TOO_LONG : Drop.NONE;
+        return length > most(flow.farHigh(), flow.farLow()) ? Drop.ICMP_REPLY_TOO_LONG : Drop.NONE;
+    }
+
+    /** Bytes of one message toward the guest, behind IP headers of the address's family. */
+    private int most(long high, long low) {
+        int headers = FrameComposer.ipHeaders(high, low);
+        return Math.min(frameBytes, mtu == 0 ? Integer.MAX_VALUE : Ethernet.LENGTH + mtu) - headers;
     }
 
     /** Gives the reply we hold to the link; it stays where it is if there is no room. */
     private void deliver() {
-        if (link.reserve(heldQueue, batch, 1, FrameComposer.ETHERNET_IP4, heldLength) == 0) {
+        int headers = FrameComposer.ipHeaders(heldFromHigh, heldFromLow);
+        if (link.reserve(heldQueue, batch, 1, headers, heldLength) == 0) {
             return;
         }
-        composer.ip4(batch.header(0), batch.headerAt(0), Ip4.ICMP, heldLength, heldFrom, heldTo);
+        composer.ip(
+                batch.header(0),
+                batch.headerAt(0),
+                heldProtocol,
+                heldLength,
+                heldFromHigh,
+                heldFromLow,
+                heldToHigh,
+                heldToLow);
         batch.borrow(0, message, 0, heldLength);
         int taken = link.commit(heldQueue, batch, 1);
         if (taken == 0) {
@@ -165,8 +210,7 @@ final class EchoReplies {
 
     void onLinkUp(Caps caps) {
         up = true;
-        int frame = caps.maxFrameBytes() - FrameComposer.ETHERNET_IP4;
-        most = mtu == 0 ? frame : Math.min(frame, mtu - Ip4.LENGTH);
+        frameBytes = caps.maxFrameBytes();
         wake();
     }
 

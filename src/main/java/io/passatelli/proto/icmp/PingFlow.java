@@ -5,6 +5,7 @@ import io.passatelli.base.TimerWheel;
 import io.passatelli.flow.Flow;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
+import io.passatelli.wire.Ip4;
 
 /** The echoes of one guest address and identifier to one destination, and the ping socket that carries them. Pooled: used again after its end. */
 final class PingFlow extends Flow {
@@ -32,6 +33,10 @@ final class PingFlow extends Flow {
 
     PingFlow(IcmpTranslator owner) {
         this.owner = owner;
+    }
+
+    boolean isV4() {
+        return protocol() == Ip4.ICMP;
     }
 
     private final class Idle extends TimerWheel.Timer {
