@@ -258,8 +258,7 @@ final class LoopbackPlane implements AutoCloseable {
     private static Datagram datagram(byte[] from, byte[] to, byte[] udp) {
         assertThat(u16(udp, 4)).isEqualTo(udp.length);
         assertThat(u16(udp, 6)).isNotZero();
-        return new Datagram(
-                text(from), u16(udp, 0), text(to), u16(udp, 2), Arrays.copyOfRange(udp, 8, udp.length));
+        return new Datagram(text(from), u16(udp, 0), text(to), u16(udp, 2), Arrays.copyOfRange(udp, 8, udp.length));
     }
 
     private static String text(byte[] address) {
