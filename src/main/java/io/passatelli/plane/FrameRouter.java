@@ -15,8 +15,11 @@ import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
 import io.passatelli.link.RxBatch;
 import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.dhcpv6.Dhcp6Responder;
+import io.passatelli.proto.ndp.NdpResponder;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
+import io.passatelli.wire.Icmp6;
 import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Ip6;
 import io.passatelli.wire.Udp;
@@ -184,11 +187,22 @@ final class FrameRouter implements Link.Listener {
 
     @HotPath
     private Drop route6(RxBatch frames, int i, int queue, long nowNs) {
-        return switch (frames.frame(i).protocol()) {
-            case Ip6.ICMP -> Drop.ICMP_OFF;
-            case Ip4.UDP -> responders.udp().onDatagram(frames, i, queue, nowNs);
+        Frame frame = frames.frame(i);
+        return switch (frame.protocol()) {
+            case Ip6.ICMP ->
+                NdpResponder.handles(Icmp6.type(frame.bytes(), frame.l4()))
+                        ? responders.ndp().onMessage(frames, i, queue, nowNs)
+                        : responders.icmp().onMessage(frames, i, queue, nowNs);
+            case Ip4.UDP ->
+                isDhcp6(frame) ? responders.dhcp6().onDatagram(frames, i, queue, nowNs) : responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
+    }
+
+    @HotPath
+    private boolean isDhcp6(Frame frame) {
+        return Udp.dstPort(frame.bytes(), frame.l4()) == Dhcp6Responder.PORT
+                && responders.dhcp6().isFor(frame.dstHigh(), frame.dstLow());
     }
 
     @HotPath
@@ -241,11 +255,15 @@ final class FrameRouter implements Link.Listener {
         up = true;
         responders.icmp().onLinkUp(caps);
         responders.udp().onLinkUp(caps);
-        Drop drop = responders.arp().requestGuest(0);
+        countLost(responders.arp().requestGuest(0));
+        countLost(responders.ndp().onLinkUp(nowNs));
+        events.onGuestUp();
+    }
+
+    private void countLost(Drop drop) {
         if (drop != Drop.NONE) {
             counters.count(drop); // NONE is for frames of the guest
         }
-        events.onGuestUp();
     }
 
     /** Echo and UDP keep nothing that depends on the rings. */
@@ -260,6 +278,7 @@ final class FrameRouter implements Link.Listener {
         up = false;
         reassembler.clear();
         responders.icmp().onLinkDown();
+        responders.ndp().onLinkDown();
         responders.udp().onLinkDown();
         events.onGuestDown(errno);
     }
