@@ -10,6 +10,7 @@ import io.passatelli.base.RateLimit;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
 import io.passatelli.guest.GuestState;
+import io.passatelli.guest.Reassembler;
 import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
 import io.passatelli.link.RxBatch;
@@ -37,6 +38,7 @@ final class FrameRouter implements Link.Listener {
     private final Responders responders;
     private final PlaneEvents events;
     private final RxBatch batch = new RxBatch(Limits.RX_BATCH_FRAMES);
+    private final Reassembler reassembler;
     private final RateLimit macLines = new RateLimit();
     private final RateLimit bugLines = new RateLimit();
     private long violations;
@@ -52,6 +54,7 @@ final class FrameRouter implements Link.Listener {
         counters = reports.counters();
         log = reports.log();
         events = reports.events();
+        reassembler = new Reassembler(counters);
         adopt(config);
     }
 
@@ -90,8 +93,19 @@ final class FrameRouter implements Link.Listener {
             for (int i = 0; i < count; i++) {
                 counters.count(guarded(i, queue, nowNs));
             }
+            endBatch(nowNs);
         } finally {
             link.release(queue, batch);
+        }
+    }
+
+    /** What translators gathered of the frames leaves before their memory goes back. */
+    @HotPath
+    private void endBatch(long nowNs) {
+        try {
+            responders.udp().endBatch(nowNs);
+        } catch (Throwable t) {
+            counters.count(violated(batch.frame(last), t, nowNs));
         }
     }
 
@@ -112,7 +126,26 @@ final class FrameRouter implements Link.Listener {
         if (isOff(frame.etherType())) {
             return frame.etherType() == Ethernet.IP6 ? Drop.IP6_OFF : Drop.IP4_OFF;
         }
-        return drop == Drop.NONE ? routeWhole(batch, i, queue, nowNs) : drop;
+        return switch (drop) {
+            case NONE -> routeWhole(batch, i, queue, nowNs);
+            case IP4_FRAGMENT, IP6_FRAGMENT -> routeFragment(i, queue, nowNs);
+            default -> drop;
+        };
+    }
+
+    /** A fragment that completes a datagram is counted as what comes of that. */
+    @HotPath
+    private Drop routeFragment(int i, int queue, long nowNs) {
+        Drop drop = reassembler.take(batch, i, nowNs);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        try {
+            return routeWhole(reassembler.whole(), 0, queue, nowNs);
+        } finally {
+            endBatch(nowNs);
+            reassembler.release();
+        }
     }
 
     /** The guest's other family speaks for itself: of a frame of a family that is off, nothing is learnt. */
@@ -145,7 +178,7 @@ final class FrameRouter implements Link.Listener {
             case Ip4.UDP ->
                 Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
                         ? responders.dhcp().onDatagram(frames, i, queue, nowNs)
-                        : Drop.UDP_UNSUPPORTED;
+                        : responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
     }
@@ -158,7 +191,7 @@ final class FrameRouter implements Link.Listener {
                 Icmp6.isNeighborDiscovery(Icmp6.type(frame.bytes(), frame.l4()))
                         ? Drop.ICMP_OFF
                         : responders.icmp().onMessage(frames, i, queue, nowNs);
-            case Ip4.UDP -> Drop.UDP_UNSUPPORTED;
+            case Ip4.UDP -> responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
     }
@@ -205,12 +238,14 @@ final class FrameRouter implements Link.Listener {
     @Override
     public void onWritable(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
+        responders.udp().onLinkWritable();
     }
 
     @Override
     public void onUp(Caps caps, long nowNs) {
         up = true;
         responders.icmp().onLinkUp(caps);
+        responders.udp().onLinkUp(caps);
         Drop drop = responders.arp().requestGuest(0);
         if (drop != Drop.NONE) {
             counters.count(drop); // NONE is for frames of the guest
@@ -218,16 +253,19 @@ final class FrameRouter implements Link.Listener {
         events.onGuestUp();
     }
 
-    /** Echo keeps nothing that depends on the rings. */
+    /** Echo and UDP keep nothing that depends on the rings. */
     @Override
     public void onReset(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
+        responders.udp().onLinkWritable();
     }
 
     @Override
     public void onDown(int errno, long nowNs) {
         up = false;
+        reassembler.clear();
         responders.icmp().onLinkDown();
+        responders.udp().onLinkDown();
         events.onGuestDown(errno);
     }
 }

@@ -3,6 +3,7 @@ package io.passatelli.plane;
 import io.passatelli.proto.arp.ArpResponder;
 import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.proto.icmp.IcmpTranslator;
+import io.passatelli.proto.udp.UdpTranslator;
 
 /** Whom the router gives frames to. */
-record Responders(ArpResponder arp, DhcpResponder dhcp, IcmpTranslator icmp) {}
+record Responders(ArpResponder arp, DhcpResponder dhcp, IcmpTranslator icmp, UdpTranslator udp) {}

@@ -117,10 +117,6 @@ public final class Ip4 {
         return Octets.u16(s, at + TOTAL_LENGTH);
     }
 
-    public static void totalLength(MemorySegment s, long at, int length) {
-        Octets.u16(s, at + TOTAL_LENGTH, length);
-    }
-
     public static int id(MemorySegment s, long at) {
         return Octets.u16(s, at + ID);
     }
@@ -135,6 +131,15 @@ public final class Ip4 {
         assert (offset & ~(OFFSET << 3)) == 0 : offset;
         Octets.u16(s, at + ID, id);
         Octets.u16(s, at + FRAGMENT, offset >>> 3 | (more ? MF : 0));
+    }
+
+    /** Makes of a fragment's header, options cut off, that of a whole datagram; checksum done. */
+    public static void whole(MemorySegment s, long at, int totalLength) {
+        Octets.u8(s, at + VERSION_IHL, 0x45);
+        Octets.u16(s, at + TOTAL_LENGTH, totalLength);
+        Octets.u16(s, at + FRAGMENT, 0);
+        Octets.u16(s, at + CHECKSUM, 0);
+        Octets.u16(s, at + CHECKSUM, Checksum.of(Checksum.sum(s, at, LENGTH)));
     }
 
     public static int ttl(MemorySegment s, long at) {

@@ -161,6 +161,12 @@ public final class Ip6 {
         Octets.u64(s, at + DST + 8, low);
     }
 
+    /** Makes of a fragment's header, extension headers cut off, that of a whole datagram. */
+    public static void whole(MemorySegment s, long at, int protocol, int payloadLength) {
+        nextHeader(s, at, protocol);
+        payloadLength(s, at, payloadLength);
+    }
+
     /** Writes the fragment header at {@code at}; {@code offset} in bytes, a multiple of 8. */
     public static void fragment(MemorySegment s, long at, int protocol, int offset, boolean more, int id) {
         assert (offset & ~FRAGMENT_OFFSET) == 0 : offset;

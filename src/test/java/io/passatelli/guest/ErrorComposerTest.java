@@ -108,7 +108,7 @@ class ErrorComposerTest {
 
     private static byte[] error6(String from, int type, int code, int word, int hops, int length, byte[] datagram) {
         byte[] quote = Packets6.ip6(17, hops, length, GUEST6, FAR6, datagram);
-        byte[] message = Packets6.summed(58, from, GUEST6, icmp(type, code, word, quote), 2);
+        byte[] message = Packets6.withChecksum(58, from, GUEST6, icmp(type, code, word, quote), 2);
         return Packets6.toGuest(58, from, GUEST6, message);
     }
 
