@@ -72,16 +72,12 @@ class AdoptScenarioTest {
     }
 
     @Test
-    void theNewGatewayStandsForTheHostAndTheOldOneForItself() {
+    void theNewGatewayStandsForTheHost() {
         try (var t = PlaneScenario.standard()) {
             t.guestPings(GATEWAY, 1, 1).guestGetsReply(GATEWAY, 1, 1);
             adopt(t, config(null));
             t.as("10.88.0.2").guestPings(NEW_GATEWAY, 2, 1).guestGetsReply(NEW_GATEWAY, 2, 1);
-            t.as(PlaneScenario.GUEST)
-                    .guestPings(GATEWAY, 1, 2)
-                    .guestGetsReply(GATEWAY, 1, 2); // the flow is there still
             t.guestPings(GATEWAY, 3, 1).guestGetsNothing(); // nobody in the simulated network has that address
-            t.dropped();
         }
     }
 
