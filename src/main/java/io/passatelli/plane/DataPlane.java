@@ -50,11 +50,13 @@ public final class DataPlane implements AutoCloseable {
     private final ArpResponder arp;
     private final NdpResponder ndp;
     private final DhcpResponder dhcp;
+    private final Dhcp6Responder dhcp6;
     private final IcmpTranslator icmp;
     private final UdpTranslator udp;
     private final ListenerSet listeners;
     private final FrameRouter router;
     private final PlaneHandle handle;
+    private final Log log;
     private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
     private List<ForwardTable.Refusal> refusedForwards;
@@ -62,6 +64,7 @@ public final class DataPlane implements AutoCloseable {
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
         this.config = config;
+        log = around.log();
         loop = new EventLoop(around.os(), around.clock(), around.log());
         Link made = null;
         try {
@@ -78,7 +81,7 @@ public final class DataPlane implements AutoCloseable {
             dhcp = new DhcpResponder(config, guest, composer, link);
             sayTooLong(dhcp, around.log());
             arp = new ArpResponder(guest, composer, link);
-            Dhcp6Responder dhcp6 = new Dhcp6Responder(config, guest, composer, link);
+            dhcp6 = new Dhcp6Responder(config, guest, composer, link);
             ndp = new NdpResponder(
                     config,
                     new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
@@ -155,14 +158,20 @@ public final class DataPlane implements AutoCloseable {
     public void adopt(PlaneConfig next) {
         assert next.services().equals(config.services());
         assert next.forwards().equals(config.forwards());
+        boolean had6 = config.guest().ip6() != null;
         config = next;
-        guest.adopt(next.guest());
+        guest.adopt(next.guest()); // all others look there
         neighbours.adopt(next);
         addresses.adopt(next);
         dhcp.adopt(next);
+        dhcp6.adopt(next);
         icmp.adopt(next);
         udp.adopt(next);
         router.adopt(next);
+        ndp.adopt(next, loop.nowNs());
+        if (had6 != (next.guest().ip6() != null)) {
+            refusedForwards = listen(next, log);
+        }
     }
 
     public PlaneHandle handle() {
