@@ -155,6 +155,27 @@ public final class Limits {
     /** Datagrams of neighbour news taken in one turn. */
     public static final int NEIGHBOUR_READS = 16;
 
+    /** Rules that forward ports, as passt's: each needs a listener at least. */
+    public static final int FORWARD_RULES = 255;
+
+    /** How often the host's resolv.conf is looked at, ms: of netlink's changes the kernel tells by itself. */
+    public static final int RESOLV_CONF_POLL_MS = 2_000;
+
+    /** The host's network has to be at rest for this long before it is looked at, ms: one change is several messages. */
+    public static final int HOST_QUIET_MS = 100;
+
+    /** A host network that never rests is looked at after this, ms. */
+    public static final int HOST_QUIET_MOST_MS = 1_000;
+
+    /** How long a change waits for IPv6 addresses whose uniqueness the host is still checking, ms; a check takes 1 to 2 s (RFC 4862 §5.1). */
+    public static final int HOST_TENTATIVE_MS = 5_000;
+
+    /** A look at the host is followed by a rest this many times as long: at most 5 % of a core, however large and restless its routing table. */
+    public static final int HOST_REST_FACTOR = 20;
+
+    /** Datagrams of the host's changes read at once; their number alone counts, so more of them are as good as one. */
+    public static final int HOST_NEWS_READS = 64;
+
     /** What is read of resolv.conf, bytes. */
     public static final int RESOLV_CONF_BYTES = 64 << 10;
 

@@ -38,16 +38,22 @@ public final class DataPlane implements AutoCloseable {
     private final Counters counters = new Counters();
     private final MeteredLink link;
     private final FlowTable flows;
+    private final GuestState guest;
     private final Neighbours neighbours;
+    private final AddressMap addresses;
     private final ArpResponder arp;
+    private final DhcpResponder dhcp;
     private final NdpResponder ndp;
+    private final Dhcp6Responder dhcp6;
     private final IcmpTranslator icmp;
     private final FrameRouter router;
     private final PlaneHandle handle;
+    private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
+        this.config = config;
         loop = new EventLoop(around.os(), around.clock(), around.log());
         Link made = null;
         try {
@@ -55,24 +61,23 @@ public final class DataPlane implements AutoCloseable {
             link = new MeteredLink(made);
             flows = new FlowTable(
                     Limits.FLOWS, around.seeds().getAsLong(), around.seeds().getAsLong());
-            GuestState guest = new GuestState(config.guest());
+            guest = new GuestState(config.guest());
             neighbours = new Neighbours(config);
             FrameComposer composer = new FrameComposer(guest, neighbours);
+            addresses = new AddressMap(config);
             icmp = new IcmpTranslator(
-                    config,
-                    new AddressMap(config),
-                    new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
-            DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
+                    config, addresses, new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
+            dhcp = new DhcpResponder(config, guest, composer, link);
             sayTooLong(dhcp, around.log());
             arp = new ArpResponder(guest, composer, link);
-            Dhcp6Responder dhcp6 = new Dhcp6Responder(config, guest, composer, link);
+            dhcp6 = new Dhcp6Responder(config, guest, composer, link);
             ndp = new NdpResponder(
                     config,
                     new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
             Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
-            handle = new PlaneHandle(loop, this::snapshot);
+            handle = new PlaneHandle(loop, this::snapshot, this::adopt);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
         } catch (Throwable t) {
@@ -98,9 +103,9 @@ public final class DataPlane implements AutoCloseable {
     public void followNeighbours() throws IOException {
         neighbourWatch = NeighbourWatch.start(loop, new NeighbourWatch.Listener() {
             @Override
-            public void onNeighbour(int address, long mac) {
-                if (neighbours.put(0, Ip.low(address), mac) && router.isUp()) {
-                    Drop drop = arp.announce(address, 0);
+            public void onNeighbour(int interfaceIndex, long high, long low, long mac) {
+                if (isOnGuestsLink(interfaceIndex, high, low) && neighbours.put(high, low, mac) && router.isUp()) {
+                    Drop drop = Ip.isV4(high, low) ? arp.announce((int) low, 0) : ndp.announce(high, low, 0);
                     if (drop != Drop.NONE) {
                         counters.count(drop);
                     }
@@ -108,10 +113,41 @@ public final class DataPlane implements AutoCloseable {
             }
 
             @Override
-            public void onGone(int address) {
-                neighbours.remove(0, Ip.low(address));
+            public void onGone(int interfaceIndex, long high, long low) {
+                if (isOnGuestsLink(interfaceIndex, high, low)) {
+                    neighbours.remove(high, low);
+                }
             }
         });
+    }
+
+    /** A link-local address is somebody else on each of the host's links, and the guest's is that one which its traffic leaves by. */
+    private boolean isOnGuestsLink(int interfaceIndex, long high, long low) {
+        return Ip.isV4(high, low)
+                || !Ip.isLinkLocal(high, low)
+                || interfaceIndex == config.host6().interfaceIndex();
+    }
+
+    /**
+     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay. What is on, and what is forwarded,
+     * stays as it was at the start: those are the same in {@code next}. Loop thread.
+     */
+    public void adopt(PlaneConfig next) {
+        assert next.services().equals(config.services());
+        assert next.forwards().equals(config.forwards());
+        boolean otherLink = next.host6().interfaceIndex() != config.host6().interfaceIndex();
+        config = next;
+        guest.adopt(next.guest());
+        neighbours.adopt(next);
+        addresses.adopt(next);
+        dhcp.adopt(next);
+        icmp.adopt(next);
+        dhcp6.adopt(next);
+        ndp.adopt(next, loop.nowNs());
+        if (otherLink && neighbourWatch != null) {
+            neighbours.clear();
+            neighbourWatch.askForAll();
+        }
     }
 
     public PlaneHandle handle() {
