@@ -66,7 +66,21 @@ public enum Drop {
     UDP_TRUNCATED,
     UDP_BAD_LENGTH,
     UDP_BAD_CHECKSUM,
-    UDP_UNSUPPORTED,
+    UDP_OFF,
+    UDP_BAD_SOURCE,
+    UDP_BAD_DESTINATION,
+    UDP_NO_ROUTE,
+    UDP_SOCKET_REFUSED,
+    UDP_SEND_FAILED,
+    /** The flow's socket could not have the guest's source port, and has another. */
+    UDP_PORT_NOT_KEPT,
+    /** Came to a socket between bind(2) and connect(2), and belongs to no flow. */
+    UDP_STRANGER,
+    /** Two peers that would be one for the guest: the first has the name. */
+    UDP_PEER_HIDDEN,
+    UDP_NO_GUEST_ADDRESS,
+    UDP_FLOW_ENDED,
+    UDP_ERROR_NOT_RELAYED,
 
     // TCP
     TCP_UNSUPPORTED,

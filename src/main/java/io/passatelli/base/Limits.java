@@ -107,6 +107,36 @@ public final class Limits {
     /** A conversation of echoes without traffic ends, seconds. */
     public static final int PING_IDLE_S = 60;
 
+    /** UDP flows at one time: each holds a descriptor. */
+    public static final int UDP_FLOWS = 8_192;
+
+    /** Of them, made by datagrams from the network: a flood of strangers leaves places for the guest's own. */
+    public static final int UDP_FLOWS_FROM_HOST = UDP_FLOWS / 2;
+
+    /** Of them, made by the guest: a guest that speaks to everybody can still be spoken to. */
+    public static final int UDP_FLOWS_FROM_GUEST = UDP_FLOWS / 4 * 3;
+
+    /** Longest UDP payload: what fits an IPv4 datagram of 65535 bytes. */
+    public static final int UDP_PAYLOAD_BYTES = 65_507;
+
+    /** Datagrams taken from a socket in one call. */
+    public static final int UDP_BATCH = 64;
+
+    /**
+     * So many datagrams a listener may have to give before a flow that it began is read, at most: more do not fit its receive buffer
+     * (net.core.rmem_default of 208 KiB, 768 bytes for the smallest).
+     */
+    public static final int UDP_HANDOVER_DATAGRAMS = 1_024;
+
+    /** Entries of one socket's error queue taken in one visit. */
+    public static final int UDP_ERRORS_PER_VISIT = 16;
+
+    /** ICMP errors to the guest within a second: as many as Linux sends (net.ipv4.icmp_msgs_per_sec). */
+    public static final int UDP_ERRORS_PER_SECOND = 1_000;
+
+    /** Sockets that listen for forwards: each port takes two, one for each family. */
+    public static final int FORWARD_LISTENERS = 8_192;
+
     /** What is kept of a packet that an ICMP error is about, bytes: an ICMPv6 error quotes no more, RFC 4443 §3.1. */
     public static final int SOCKET_ERROR_BYTES = 1_280;
 

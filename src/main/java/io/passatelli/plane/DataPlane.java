@@ -6,8 +6,13 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.PortForward;
+import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowTable;
+import io.passatelli.forward.ForwardTable;
+import io.passatelli.forward.ListenerSet;
+import io.passatelli.guest.ErrorComposer;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
 import io.passatelli.guest.Neighbours;
@@ -19,6 +24,7 @@ import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.proto.dhcpv6.Dhcp6Responder;
 import io.passatelli.proto.icmp.IcmpTranslator;
 import io.passatelli.proto.ndp.NdpResponder;
+import io.passatelli.proto.udp.UdpTranslator;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
@@ -46,10 +52,13 @@ public final class DataPlane implements AutoCloseable {
     private final NdpResponder ndp;
     private final Dhcp6Responder dhcp6;
     private final IcmpTranslator icmp;
+    private final UdpTranslator udp;
+    private final ListenerSet listeners;
     private final FrameRouter router;
     private final PlaneHandle handle;
     private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
+    private List<ForwardTable.Refusal> refusedForwards;
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
@@ -74,12 +83,18 @@ public final class DataPlane implements AutoCloseable {
             ndp = new NdpResponder(
                     config,
                     new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
-            Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp);
+            udp = new UdpTranslator(
+                    config,
+                    new UdpTranslator.Parts(
+                            loop, flows, link, guest, composer, new ErrorComposer(guest, composer), counters));
+            listeners = new ListenerSet(loop, udp.acceptor());
+            Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
             handle = new PlaneHandle(loop, this::snapshot, this::adopt);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
+            refusedForwards = listen(config, around.log());
         } catch (Throwable t) {
             if (made != null) {
                 made.close();
@@ -87,6 +102,21 @@ public final class DataPlane implements AutoCloseable {
             loop.close();
             throw t;
         }
+    }
+
+    private List<ForwardTable.Refusal> listen(PlaneConfig config, Log log) {
+        boolean ip6 = config.has(Service.IP6) && config.guest().ip6() != null;
+        List<PortForward> rules = config.has(Service.UDP) ? config.forwards() : List.of();
+        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, config.has(Service.IP4), ip6));
+        for (ForwardTable.Refusal refusal : refusals) {
+            log.warn(refusal.why());
+        }
+        return refusals;
+    }
+
+    /** What of the configuration's forwards cannot be had, and why; the others are. Before {@link #run}, or on the loop thread. */
+    public List<ForwardTable.Refusal> refusedForwards() {
+        return refusedForwards;
     }
 
     private static void sayTooLong(DhcpResponder dhcp, Log log) {
@@ -144,6 +174,7 @@ public final class DataPlane implements AutoCloseable {
         icmp.adopt(next);
         dhcp6.adopt(next);
         ndp.adopt(next, loop.nowNs());
+        router.adopt(next);
         if (otherLink && neighbourWatch != null) {
             neighbours.clear();
             neighbourWatch.askForAll();
@@ -197,6 +228,8 @@ public final class DataPlane implements AutoCloseable {
     public void close() {
         handle.ended();
         icmp.close();
+        listeners.close();
+        udp.close();
         if (neighbourWatch != null) {
             neighbourWatch.close();
         }

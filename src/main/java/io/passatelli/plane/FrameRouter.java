@@ -95,8 +95,19 @@ final class FrameRouter implements Link.Listener {
             for (int i = 0; i < count; i++) {
                 counters.count(guarded(i, queue, nowNs));
             }
+            endBatch(nowNs);
         } finally {
             link.release(queue, batch);
+        }
+    }
+
+    /** What translators gathered of the frames leaves before their memory goes back. */
+    @HotPath
+    private void endBatch(long nowNs) {
+        try {
+            responders.udp().endBatch(nowNs);
+        } catch (Throwable t) {
+            counters.count(violated(batch.frame(last), t, nowNs));
         }
     }
 
@@ -134,6 +145,7 @@ final class FrameRouter implements Link.Listener {
         try {
             return routeWhole(reassembler.whole(), 0, queue, nowNs);
         } finally {
+            endBatch(nowNs);
             reassembler.release();
         }
     }
@@ -168,7 +180,7 @@ final class FrameRouter implements Link.Listener {
             case Ip4.UDP ->
                 Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
                         ? responders.dhcp().onDatagram(frames, i, queue, nowNs)
-                        : Drop.UDP_UNSUPPORTED;
+                        : responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
     }
@@ -180,9 +192,11 @@ final class FrameRouter implements Link.Listener {
             case Ip6.ICMP ->
                 NdpResponder.handles(Icmp6.type(frame.bytes(), frame.l4()))
                         ? responders.ndp().onMessage(frames, i, queue, nowNs)
-                        : Drop.ICMP_OFF;
+                        : responders.icmp().onMessage(frames, i, queue, nowNs);
             case Ip4.UDP ->
-                isDhcp6(frame) ? responders.dhcp6().onDatagram(frames, i, queue, nowNs) : Drop.UDP_UNSUPPORTED;
+                isDhcp6(frame)
+                        ? responders.dhcp6().onDatagram(frames, i, queue, nowNs)
+                        : responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
     }
@@ -235,12 +249,14 @@ final class FrameRouter implements Link.Listener {
     @Override
     public void onWritable(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
+        responders.udp().onLinkWritable();
     }
 
     @Override
     public void onUp(Caps caps, long nowNs) {
         up = true;
         responders.icmp().onLinkUp(caps);
+        responders.udp().onLinkUp(caps);
         countLost(responders.arp().requestGuest(0));
         countLost(responders.ndp().onLinkUp(nowNs));
         events.onGuestUp();
@@ -252,10 +268,11 @@ final class FrameRouter implements Link.Listener {
         }
     }
 
-    /** Echo keeps nothing that depends on the rings. */
+    /** Echo and UDP keep nothing that depends on the rings. */
     @Override
     public void onReset(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
+        responders.udp().onLinkWritable();
     }
 
     @Override
@@ -264,6 +281,7 @@ final class FrameRouter implements Link.Listener {
         reassembler.clear();
         responders.icmp().onLinkDown();
         responders.ndp().onLinkDown();
+        responders.udp().onLinkDown();
         events.onGuestDown(errno);
     }
 }

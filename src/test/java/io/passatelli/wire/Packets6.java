@@ -26,6 +26,27 @@ public final class Packets6 {
         }
     }
 
+    /** Ethernet from the guest to us, and IPv6 with hop limit 64. */
+    public static byte[] fromGuest(int next, String src, String dst, byte[] payload) {
+        return frame(ip6(next, src, dst, payload));
+    }
+
+    /** Ethernet from us to the guest, and IPv6 with hop limit 255. */
+    public static byte[] toGuest(int next, String src, String dst, byte[] payload) {
+        return Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, ip6(next, 255, src, dst, payload));
+    }
+
+    public static byte[] ip6(int next, int hops, String src, String dst, byte[] payload) {
+        return ip6(next, hops, payload.length, src, dst, payload);
+    }
+
+    /** With a length of its own choice. */
+    public static byte[] ip6(int next, int hops, int length, String src, String dst, byte[] payload) {
+        byte[] packet = ip6(next, src, dst, payload);
+        ByteBuffer.wrap(packet).putShort(4, (short) length).put(7, (byte) hops);
+        return packet;
+    }
+
     /** From the guest to us. */
     public static byte[] frame(byte[] packet) {
         return Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, packet);
@@ -100,8 +121,13 @@ public final class Packets6 {
     }
 
     public static byte[] echoRequest(String src, String dst, int id, int sequence, byte[] payload) {
+        return icmp6(128, src, dst, id, sequence, payload);
+    }
+
+    /** An echo message, or what has its form, with its checksum for these addresses. */
+    public static byte[] icmp6(int type, String src, String dst, int id, int sequence, byte[] payload) {
         byte[] message = ByteBuffer.allocate(8 + payload.length)
-                .put((byte) 128)
+                .put((byte) type)
                 .put((byte) 0)
                 .putShort((short) 0)
                 .putShort((short) id)
@@ -123,7 +149,7 @@ public final class Packets6 {
                 .put(message)
                 .array();
         int checksum = ~Packets.naiveSum(pseudo, 0, pseudo.length) & 0xffff;
-        checksum = checksum == 0 ? 0xffff : checksum;
+        checksum = checksum == 0 && protocol == 17 ? 0xffff : checksum;
         message[field] = (byte) (checksum >>> 8);
         message[field + 1] = (byte) checksum;
         return message;
