@@ -174,6 +174,7 @@ public final class DataPlane implements AutoCloseable {
         icmp.adopt(next);
         dhcp6.adopt(next);
         ndp.adopt(next, loop.nowNs());
+        udp.adopt(next);
         router.adopt(next);
         if (otherLink && neighbourWatch != null) {
             neighbours.clear();
