@@ -11,7 +11,8 @@ setup = scripts/setup.sh
 SEED ?= 1
 # Jazzer fuzzes one method in one process.
 FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
-    'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused'
+    'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
+    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused'
 
 .PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-jmh fuzz sim format clean
 

@@ -48,8 +48,8 @@ public final class DataPlane implements AutoCloseable {
     private final Neighbours neighbours;
     private final AddressMap addresses;
     private final ArpResponder arp;
-    private final NdpResponder ndp;
     private final DhcpResponder dhcp;
+    private final NdpResponder ndp;
     private final Dhcp6Responder dhcp6;
     private final IcmpTranslator icmp;
     private final UdpTranslator udp;
@@ -135,9 +135,9 @@ public final class DataPlane implements AutoCloseable {
     public void followNeighbours() throws IOException {
         neighbourWatch = NeighbourWatch.start(loop, new NeighbourWatch.Listener() {
             @Override
-            public void onNeighbour(int address, long mac) {
-                if (neighbours.put(0, Ip.low(address), mac) && router.isUp()) {
-                    Drop drop = arp.announce(address, 0);
+            public void onNeighbour(int interfaceIndex, long high, long low, long mac) {
+                if (isOnGuestsLink(interfaceIndex, high, low) && neighbours.put(high, low, mac) && router.isUp()) {
+                    Drop drop = Ip.isV4(high, low) ? arp.announce((int) low, 0) : ndp.announce(high, low, 0);
                     if (drop != Drop.NONE) {
                         counters.count(drop);
                     }
@@ -145,10 +145,19 @@ public final class DataPlane implements AutoCloseable {
             }
 
             @Override
-            public void onGone(int address) {
-                neighbours.remove(0, Ip.low(address));
+            public void onGone(int interfaceIndex, long high, long low) {
+                if (isOnGuestsLink(interfaceIndex, high, low)) {
+                    neighbours.remove(high, low);
+                }
             }
         });
+    }
+
+    /** A link-local address is somebody else on each of the host's links, and the guest's is that one which its traffic leaves by. */
+    private boolean isOnGuestsLink(int interfaceIndex, long high, long low) {
+        return Ip.isV4(high, low)
+                || !Ip.isLinkLocal(high, low)
+                || interfaceIndex == config.host6().interfaceIndex();
     }
 
     /**
@@ -159,6 +168,7 @@ public final class DataPlane implements AutoCloseable {
         assert next.services().equals(config.services());
         assert next.forwards().equals(config.forwards());
         boolean had6 = config.guest().ip6() != null;
+        boolean otherLink = next.host6().interfaceIndex() != config.host6().interfaceIndex();
         config = next;
         guest.adopt(next.guest()); // all others look there
         neighbours.adopt(next);
@@ -166,11 +176,15 @@ public final class DataPlane implements AutoCloseable {
         dhcp.adopt(next);
         dhcp6.adopt(next);
         icmp.adopt(next);
+        ndp.adopt(next, loop.nowNs());
         udp.adopt(next);
         router.adopt(next);
-        ndp.adopt(next, loop.nowNs());
         if (had6 != (next.guest().ip6() != null)) {
             refusedForwards = listen(next, log);
+        }
+        if (otherLink && neighbourWatch != null) {
+            neighbours.clear();
+            neighbourWatch.askForAll();
         }
     }
 

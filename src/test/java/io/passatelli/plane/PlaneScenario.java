@@ -98,10 +98,16 @@ final class PlaneScenario implements AutoCloseable {
             return this;
         }
 
-        /** The guest has IPv6 as well: fd77::2/64 behind the router fe80::1, which stands for the host's loopback. */
+        /** The guest has IPv6 as well: fd77::2/64 behind the router fe80::1, which stands for the host's loopback, and does not advertise itself. */
         Setup ip6() {
             ip6 = new Ip6Network(new Cidr(Ip.parse(GUEST6), 64), false, Ip.parse(ROUTER6), List.of());
-            return change(config -> config.host6(HostSide.mapping(Ip.parse(ROUTER6))));
+            return change(
+                    config -> config.host6(HostSide.mapping(Ip.parse(ROUTER6))).without(Service.RA));
+        }
+
+        /** {@link #ip6} with router advertisements. */
+        Setup advertisedIp6() {
+            return ip6().change(config -> config.with(Service.RA, true));
         }
 
         /** Changes the configuration that the plane starts with; later changes see what earlier ones did. */
