@@ -36,7 +36,9 @@ class FollowHostNetnsTest {
                     """);
             // no solicitation asks for it: the guest's own ended long ago
             world.awaitGuest("fd79::", "ip -6 address show dev tap0 scope global");
-            assertThat(world.awaitGuest("10.77.0.9", LEASE.replace("DIR", world.lab().directory().toString())))
+            assertThat(world.awaitGuest(
+                            "10.77.0.9",
+                            LEASE.replace("DIR", world.lab().directory().toString())))
                     .startsWith("10.77.0.9 10.77.0.1 ");
             world.guest("ip address add 10.77.0.9/24 dev tap0; ping -n -c 1 -W 5 " + Lab.PEER);
         }
@@ -53,7 +55,8 @@ class FollowHostNetnsTest {
             assertThat(world.guest("rdisc6 -1 -n -r 5 -w 2000 tap0")).contains(PEER6, "lab.example");
 
             lab.resolvConf("nameserver 10.77.0.4\nnameserver fd77::4\nsearch other.example\n");
-            assertThat(world.awaitGuest("10.77.0.4", LEASE.replace("DIR", lab.directory().toString())))
+            assertThat(world.awaitGuest(
+                            "10.77.0.4", LEASE.replace("DIR", lab.directory().toString())))
                     .isEqualTo("10.77.0.2 10.77.0.1 | 10.77.0.4 | other.example\n");
             assertThat(world.guest("rdisc6 -1 -n -r 5 -w 2000 tap0"))
                     .contains("fd77::4", "other.example")

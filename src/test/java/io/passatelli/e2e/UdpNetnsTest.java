@@ -163,7 +163,10 @@ class UdpNetnsTest {
                             UdpEnd peer = UdpEnd.bound(world.lab().peer(), family.peer, 0)) {
                         peer.connect(family.guest, PORT);
                         for (int i = 0; i < NUMBERED; i++) {
-                            peer.send(ByteBuffer.allocate(8).putInt(flow).putInt(i).array());
+                            peer.send(ByteBuffer.allocate(8)
+                                    .putInt(flow)
+                                    .putInt(i)
+                                    .array());
                         }
                         List<Integer> numbers = new ArrayList<>();
                         for (byte[] next = guest.receive(); next != null; next = guest.receive(SHORT)) {
@@ -291,8 +294,10 @@ class UdpNetnsTest {
             world.background(lab.pod(), resolver.toArray(String[]::new));
             world.pod("until ss -Hlun | grep -q '127.0.0.1:53 ' && ss -Hlun | grep -q '::1.:53 '; do sleep 0.05; done");
             String dig = "dig +tries=1 +timeout=5 +ignore ";
-            assertThat(world.guest(dig + "+short @10.77.0.53 web.lab.example A")).isEqualTo("10.77.0.3\n");
-            assertThat(world.guest(dig + "+short @fd77::53 web.lab.example AAAA")).isEqualTo("fd77::3\n");
+            assertThat(world.guest(dig + "+short @10.77.0.53 web.lab.example A"))
+                    .isEqualTo("10.77.0.3\n");
+            assertThat(world.guest(dig + "+short @fd77::53 web.lab.example AAAA"))
+                    .isEqualTo("fd77::3\n");
             for (String server : List.of("10.77.0.53", "fd77::53")) {
                 Path answer = Files.writeString(
                         lab.directory().resolve("answer"),
