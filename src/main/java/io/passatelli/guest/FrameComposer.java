@@ -25,6 +25,12 @@ public final class FrameComposer {
     /** Bytes of an Ethernet and an IPv6 header. */
     public static final int ETHERNET_IP6 = Ethernet.LENGTH + Ip6.LENGTH;
 
+    /** Bytes of an Ethernet, an IPv6 and a fragment header. */
+    public static final int ETHERNET_IP6_FRAGMENT = ETHERNET_IP6 + Ip6.FRAGMENT_LENGTH;
+
+    /** Bytes of an Ethernet, an IPv6 and a UDP header. */
+    public static final int ETHERNET_IP6_UDP = ETHERNET_IP6 + Udp.LENGTH;
+
     /** Bytes of an Ethernet header and an ARP packet. */
     public static final int ETHERNET_ARP = Ethernet.LENGTH + Arp.LENGTH;
 
@@ -98,6 +104,25 @@ public final class FrameComposer {
         Ip4.checksum(out, ip, Checksum.of(Checksum.sum(out, ip, Ip4.LENGTH)));
     }
 
+    /** As {@link #ip4}, for the fragment of {@code payloadLength} bytes that belongs at {@code offset} in the datagram {@code id}; DF is not set. */
+    public void ip4Fragment(
+            MemorySegment out,
+            long at,
+            int protocol,
+            int payloadLength,
+            int id,
+            int offset,
+            boolean more,
+            int src,
+            int dst) {
+        assert !more || payloadLength % 8 == 0 : payloadLength;
+        ip4(out, at, protocol, payloadLength, src, dst);
+        long ip = at + Ethernet.LENGTH;
+        Ip4.fragment(out, ip, offset, more, id);
+        Ip4.checksum(out, ip, 0);
+        Ip4.checksum(out, ip, Checksum.of(Checksum.sum(out, ip, Ip4.LENGTH)));
+    }
+
     /** Ethernet, IPv4 and UDP headers for a payload that is already in place behind them; checksums done. */
     public void udp4(MemorySegment out, long at, int payloadLength, int src, int srcPort, int dst, int dstPort) {
         int length = Udp.LENGTH + payloadLength;
@@ -151,6 +176,40 @@ public final class FrameComposer {
         Ip6.hopLimit(out, ip, TTL);
         Ip6.src(out, ip, srcHigh, srcLow);
         Ip6.dst(out, ip, dstHigh, dstLow);
+    }
+
+    /**
+     * As {@link #ip6}, with a fragment header behind it, for the fragment of {@code payloadLength} bytes that belongs at {@code offset} in the
+     * datagram {@code id}.
+     */
+    public void ip6Fragment(
+            MemorySegment out,
+            long at,
+            int protocol,
+            int payloadLength,
+            int id,
+            int offset,
+            boolean more,
+            long srcHigh,
+            long srcLow,
+            long dstHigh,
+            long dstLow) {
+        assert !more || payloadLength % 8 == 0 : payloadLength;
+        ip6(out, at, Ip6.FRAGMENT, Ip6.FRAGMENT_LENGTH + payloadLength, srcHigh, srcLow, dstHigh, dstLow);
+        Ip6.fragment(out, at + ETHERNET_IP6, protocol, offset, more, id);
+    }
+
+    /** Ethernet, IPv6 and UDP headers for a payload that is already in place behind them; checksum done. */
+    public void udp6(MemorySegment out, long at, int payloadLength, Ip src, int srcPort, Ip dst, int dstPort) {
+        int length = Udp.LENGTH + payloadLength;
+        ip6(out, at, Ip4.UDP, length, src.high(), src.low(), dst.high(), dst.low());
+        long udp = at + ETHERNET_IP6;
+        Udp.srcPort(out, udp, srcPort);
+        Udp.dstPort(out, udp, dstPort);
+        Udp.totalLength(out, udp, length);
+        Udp.noChecksum(out, udp);
+        int sum = Checksum.pseudo6(src.high(), src.low(), dst.high(), dst.low(), Ip4.UDP, length);
+        Udp.checksum(out, udp, Checksum.of(Checksum.add(sum, 0, out, udp, length)));
     }
 
     /** RFC 2464 §7: a multicast address has a group MAC of its own; the guest has all others. */

@@ -66,7 +66,12 @@ final class Msg {
     }
 
     static int recvError(int fd, SocketError out) {
-        return -Errno.ENOSYS; // not read yet
+        long rc = LibC.callLong(RECVMSG, fd, out.prepare(), Socket.MSG_ERRQUEUE | Socket.MSG_DONTWAIT, 0, 0, 0);
+        if (rc < 0) {
+            return (int) rc;
+        }
+        out.take((int) rc);
+        return 0;
     }
 
     private static long header(IoVec vector) {

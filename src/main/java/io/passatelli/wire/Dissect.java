@@ -21,7 +21,7 @@ public final class Dissect {
         if (drop != Drop.NONE) {
             return ends + "type 0x%04x, %d bytes, %s".formatted(Ethernet.type(s, frame.l2()), frame.length(), drop);
         }
-        return ends + (frame.etherType() == Ethernet.ARP ? arp(frame) : ip4(frame));
+        return ends + (frame.etherType() == Ethernet.ARP ? arp(frame) : ip(frame));
     }
 
     private static String arp(Frame frame) {
@@ -39,7 +39,7 @@ public final class Dissect {
         };
     }
 
-    private static String ip4(Frame frame) {
+    private static String ip(Frame frame) {
         MemorySegment s = frame.bytes();
         long at = frame.l4();
         Ip src = new Ip(frame.srcHigh(), frame.srcLow());
@@ -48,14 +48,15 @@ public final class Dissect {
             return "UDP %s:%d > %s:%d, %d bytes"
                     .formatted(src, Udp.srcPort(s, at), dst, Udp.dstPort(s, at), frame.payloadLength());
         }
-        return "ICMP %s > %s, type %d code %d id %d seq %d, %d bytes"
-                .formatted(
-                        src,
-                        dst,
-                        Icmp4.type(s, at),
-                        Icmp4.code(s, at),
-                        Icmp4.id(s, at),
-                        Icmp4.sequence(s, at),
-                        frame.payloadLength());
+        return (frame.etherType() == Ethernet.IP6 ? "ICMPv6" : "ICMP")
+                + " %s > %s, type %d code %d id %d seq %d, %d bytes"
+                        .formatted(
+                                src,
+                                dst,
+                                Icmp4.type(s, at),
+                                Icmp4.code(s, at),
+                                Icmp4.id(s, at),
+                                Icmp4.sequence(s, at),
+                                frame.payloadLength());
     }
 }

@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 public final class Frame {
     private static final int DHCP_GUEST_PORT = 68;
     private static final int DHCP_OUR_PORT = 67;
+    private static final int TCP_LENGTH = 20;
 
     private MemorySegment bytes = MemorySegment.NULL;
     private long l2;
@@ -32,6 +33,14 @@ public final class Frame {
     private long srcLow;
     private long dstHigh;
     private long dstLow;
+    private int ttl;
+
+    private final Ip6Chain chain = new Ip6Chain();
+    private long fragmentAt;
+    private int fragmentLength;
+    private int fragmentOffset;
+    private boolean moreFragments;
+    private int fragmentId;
 
     /** For the link: a frame of {@code length} contiguous bytes at {@code at}. */
     public void set(MemorySegment segment, long at, int length) {
@@ -47,13 +56,20 @@ public final class Frame {
         length += more;
     }
 
-    /** Checks every length and finds every header. {@link Drop#NONE}: all that the ether type and protocol promise is there. */
+    /**
+     * Checks every length and finds every header. {@link Drop#NONE}: all that the ether type and protocol promise is there. {@link
+     * Drop#IP4_FRAGMENT}, {@link Drop#IP6_FRAGMENT}: a good fragment, of which addresses, protocol and the fragment's accessors tell.
+     */
     public Drop parse() {
         etherType = 0;
         protocol = 0;
         l3 = l4 = payload = l2;
         l4Length = payloadLength = 0;
         srcHigh = srcLow = dstHigh = dstLow = 0;
+        ttl = 0;
+        fragmentAt = l2;
+        fragmentLength = fragmentOffset = fragmentId = 0;
+        moreFragments = false;
         Drop drop = Ethernet.check(bytes, l2, contiguous);
         if (drop != Drop.NONE) {
             return drop;
@@ -63,7 +79,7 @@ public final class Frame {
         return switch (etherType) {
             case Ethernet.ARP -> Drop.NONE;
             case Ethernet.IP4 -> parseIp4();
-            case Ethernet.IP6 -> Drop.IP6_UNSUPPORTED;
+            case Ethernet.IP6 -> parseIp6();
             default -> Drop.ETHERNET_TYPE_UNKNOWN;
         };
     }
@@ -80,16 +96,129 @@ public final class Frame {
         l4Length = Ip4.totalLength(bytes, l3) - headerLength;
         srcLow = Ip.low(Ip4.src(bytes, l3));
         dstLow = Ip.low(Ip4.dst(bytes, l3));
+        ttl = Ip4.ttl(bytes, l3);
+        int fragment = Ip4.fragment(bytes, l3) & (Ip4.MF | Ip4.OFFSET);
+        if (fragment != 0) {
+            return parseFragment4(fragment);
+        }
         if (protocol != Ip4.UDP && Ip.isUnspecified(srcHigh, srcLow)) {
             return Drop.IP4_BAD_SOURCE;
         }
         return parseTransport(Math.min(head - headerLength, l4Length));
     }
 
+    /** Who has no address yet sends nothing so long. */
+    private Drop parseFragment4(int fragment) {
+        fragmentAt = l4;
+        fragmentLength = l4Length;
+        fragmentOffset = (fragment & Ip4.OFFSET) << 3;
+        moreFragments = (fragment & Ip4.MF) != 0;
+        fragmentId = Ip4.id(bytes, l3);
+        return Ip.isUnspecified(srcHigh, srcLow) ? Drop.IP4_BAD_SOURCE : Drop.IP4_FRAGMENT;
+    }
+
+    private Drop parseIp6() {
+        int head = contiguous - Ethernet.LENGTH;
+        Drop drop = Ip6.check(bytes, l3, head, length - Ethernet.LENGTH);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        drop = chain.walk(bytes, l3, head);
+        if (chain.isFragment) {
+            return parseFragment6(drop);
+        }
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        addresses6();
+        protocol = chain.protocol;
+        l4 = payload = chain.at;
+        l4Length = chain.left;
+        if (protocol != Ip6.ICMP && Ip.isUnspecified(srcHigh, srcLow)) {
+            return Drop.IP6_BAD_SOURCE; // ICMPv6 has those who look for an address of their own, RFC 4862 §5.4
+        }
+        return switch (protocol) {
+            case Ip6.ICMP -> parseIcmp6(chain.near());
+            case Ip4.UDP -> parseUdp6(chain.near());
+            case Ip4.TCP -> Drop.TCP_UNSUPPORTED;
+            default -> Drop.IP6_PROTOCOL_UNKNOWN;
+        };
+    }
+
+    private void addresses6() {
+        srcHigh = Ip6.srcHigh(bytes, l3);
+        srcLow = Ip6.srcLow(bytes, l3);
+        dstHigh = Ip6.dstHigh(bytes, l3);
+        dstLow = Ip6.dstLow(bytes, l3);
+        ttl = Ip6.hopLimit(bytes, l3);
+    }
+
+    /** {@code walked}: what came of the walk through the first fragment. */
+    private Drop parseFragment6(Drop walked) {
+        boolean first = chain.fragmentOffset == 0;
+        if (walked == Drop.IP6_EXTENSION_TRUNCATED) {
+            return Drop.FRAGMENT_CHAIN_SPLIT;
+        }
+        if (walked != Drop.NONE) {
+            return walked;
+        }
+        if (first && chain.near() < upperHeader(chain.protocol)) {
+            return chain.left < upperHeader(chain.protocol) ? Drop.FRAGMENT_CHAIN_SPLIT : Drop.IP6_CHAIN_TOO_LONG;
+        }
+        if (first && isNeighborDiscovery()) {
+            return Drop.FRAGMENT_NEIGHBOR_DISCOVERY;
+        }
+        addresses6();
+        protocol = chain.fragmentProtocol;
+        fragmentAt = l4 = payload = chain.fragmentAt;
+        fragmentLength = l4Length = chain.fragmentLength;
+        fragmentOffset = chain.fragmentOffset;
+        moreFragments = chain.moreFragments;
+        fragmentId = chain.fragmentId;
+        return Ip.isUnspecified(srcHigh, srcLow) ? Drop.IP6_BAD_SOURCE : Drop.IP6_FRAGMENT;
+    }
+
+    /** RFC 7112 §5: what of the upper layer has to stand in the first fragment. */
+    private static int upperHeader(int protocol) {
+        return switch (protocol) {
+            case Ip6.ICMP -> Icmp6.LENGTH;
+            case Ip4.UDP -> Udp.LENGTH;
+            case Ip4.TCP -> TCP_LENGTH;
+            default -> 0;
+        };
+    }
+
+    private boolean isNeighborDiscovery() {
+        return chain.protocol == Ip6.ICMP && Icmp6.isNeighborDiscovery(Icmp6.type(bytes, chain.at));
+    }
+
+    private Drop parseIcmp6(int head) {
+        Drop drop = Icmp6.check(head);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        if (chain.hasFragmentHeader && isNeighborDiscovery()) {
+            return Drop.FRAGMENT_NEIGHBOR_DISCOVERY; // RFC 6980 §5: not even in an atomic one
+        }
+        payload = l4 + Icmp6.LENGTH;
+        payloadLength = l4Length - Icmp6.LENGTH;
+        return Drop.NONE;
+    }
+
+    /** RFC 8200 §8.1: there is no UDP without checksum. */
+    private Drop parseUdp6(int head) {
+        Drop drop = parseUdp(head);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
+        boolean without = Udp.checksum(bytes, l4) == 0 && !offload.vouchesForChecksum();
+        return without ? Drop.UDP_BAD_CHECKSUM : Drop.NONE;
+    }
+
     private Drop parseTransport(int head) {
         return switch (protocol) {
             case Ip4.ICMP -> parseIcmp4(head);
-            case Ip4.UDP -> parseUdp(head);
+            case Ip4.UDP -> parseUdp4(head);
             case Ip4.TCP -> Drop.TCP_UNSUPPORTED;
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
@@ -112,6 +241,14 @@ public final class Frame {
         l4Length = Udp.totalLength(bytes, l4);
         payload = l4 + Udp.LENGTH;
         payloadLength = l4Length - Udp.LENGTH;
+        return Drop.NONE;
+    }
+
+    private Drop parseUdp4(int head) {
+        Drop drop = parseUdp(head);
+        if (drop != Drop.NONE) {
+            return drop;
+        }
         return Ip.isUnspecified(srcHigh, srcLow) && !isDhcp() ? Drop.IP4_BAD_SOURCE : Drop.NONE;
     }
 
@@ -153,7 +290,7 @@ public final class Frame {
         return l3;
     }
 
-    /** IANA protocol number; 0 when not IP. */
+    /** IANA protocol number of what lies behind all extension headers, of a fragment of what it is a part of; 0 when not IP. */
     public int protocol() {
         return protocol;
     }
@@ -175,6 +312,36 @@ public final class Frame {
 
     public int payloadLength() {
         return payloadLength;
+    }
+
+    /** Time to live of IPv4, hop limit of IPv6. */
+    public int ttl() {
+        return ttl;
+    }
+
+    /** Of a fragment: where its part of the datagram lies. */
+    public long fragmentAt() {
+        return fragmentAt;
+    }
+
+    /** Of that part, bytes. */
+    public int fragmentLength() {
+        return fragmentLength;
+    }
+
+    /** Where that part belongs in what was fragmented, bytes. */
+    public int fragmentOffset() {
+        return fragmentOffset;
+    }
+
+    /** Whether this is not the last part. */
+    public boolean moreFragments() {
+        return moreFragments;
+    }
+
+    /** 16 bits in IPv4, 32 in IPv6. */
+    public int fragmentId() {
+        return fragmentId;
     }
 
     /** Source address, v4-mapped for IPv4; for ARP both are zero. */

@@ -23,7 +23,13 @@ public final class Icmp4 {
     public static final int LENGTH = 8;
 
     public static final int ECHO_REPLY = 0;
+    public static final int DESTINATION_UNREACHABLE = 3;
     public static final int ECHO_REQUEST = 8;
+    public static final int TIME_EXCEEDED = 11;
+    public static final int PARAMETER_PROBLEM = 12;
+
+    /** Of {@link #DESTINATION_UNREACHABLE}: fragmentation needed and DF set; the MTU of the next hop stands in the second word, RFC 1191 §4. */
+    public static final int FRAGMENTATION_NEEDED = 4;
 
     private static final long TYPE = 0;
     private static final long CODE = 1;
@@ -76,5 +82,10 @@ public final class Icmp4 {
 
     public static void sequence(MemorySegment s, long at, int sequence) {
         Octets.u16(s, at + SEQUENCE, sequence);
+    }
+
+    /** The second word as a whole, which means in each kind of error something else. */
+    public static void word(MemorySegment s, long at, int word) {
+        Octets.u32(s, at + ID, word);
     }
 }

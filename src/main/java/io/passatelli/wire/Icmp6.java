@@ -1,5 +1,6 @@
 package io.passatelli.wire;
 
+import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
 
 import java.lang.foreign.MemorySegment;
@@ -28,6 +29,10 @@ public final class Icmp6 {
     public static final int PARAMETER_PROBLEM = 4;
     public static final int ECHO_REQUEST = 128;
     public static final int ECHO_REPLY = 129;
+    /** RFC 2710 §3.1. */
+    public static final int MLD_QUERY = 130;
+
+    public static final int MLD_DONE = 132;
     /** RFC 4861 §4. */
     public static final int ROUTER_SOLICITATION = 133;
 
@@ -35,6 +40,8 @@ public final class Icmp6 {
     public static final int NEIGHBOR_SOLICITATION = 135;
     public static final int NEIGHBOR_ADVERTISEMENT = 136;
     public static final int REDIRECT = 137;
+    /** RFC 3810 §5.2. */
+    public static final int MLD2_REPORT = 143;
 
     private static final long TYPE = 0;
     private static final long CODE = 1;
@@ -43,6 +50,16 @@ public final class Icmp6 {
     private static final long SEQUENCE = 6;
 
     private Icmp6() {}
+
+    /** Whether every accessor is safe on {@code available} bytes. No message that anybody defined is shorter. */
+    static Drop check(int available) {
+        return available < LENGTH ? Drop.ICMP_TRUNCATED : Drop.NONE;
+    }
+
+    /** Whether messages of {@code type} are neighbour discovery, RFC 4861. */
+    public static boolean isNeighborDiscovery(int type) {
+        return type >= ROUTER_SOLICITATION && type <= REDIRECT;
+    }
 
     public static int type(MemorySegment s, long at) {
         return Octets.u8(s, at + TYPE);
@@ -82,5 +99,10 @@ public final class Icmp6 {
 
     public static void sequence(MemorySegment s, long at, int sequence) {
         Octets.u16(s, at + SEQUENCE, sequence);
+    }
+
+    /** The second word as a whole, which means in each kind of error something else. */
+    public static void word(MemorySegment s, long at, int word) {
+        Octets.u32(s, at + ID, word);
     }
 }

@@ -84,9 +84,6 @@ public final class Ip4 {
         if (totalLength < headerLength || totalLength > available) {
             return Drop.IP4_BAD_TOTAL_LENGTH;
         }
-        if ((fragment(s, at) & (MF | OFFSET)) != 0) {
-            return Drop.IP4_FRAGMENT; // nothing here reassembles
-        }
         return checkAddresses(src(s, at), dst(s, at));
     }
 
@@ -127,6 +124,22 @@ public final class Ip4 {
     /** Flags and fragment offset: {@link #DF}, {@link #MF}, {@link #OFFSET}. */
     public static int fragment(MemorySegment s, long at) {
         return Octets.u16(s, at + FRAGMENT);
+    }
+
+    /** Marks the datagram as a part: {@code offset} in bytes, a multiple of 8; it may be fragmented further. */
+    public static void fragment(MemorySegment s, long at, int offset, boolean more, int id) {
+        assert (offset & ~(OFFSET << 3)) == 0 : offset;
+        Octets.u16(s, at + ID, id);
+        Octets.u16(s, at + FRAGMENT, offset >>> 3 | (more ? MF : 0));
+    }
+
+    /** Makes of a fragment's header, options cut off, that of a whole datagram; checksum done. */
+    public static void whole(MemorySegment s, long at, int totalLength) {
+        Octets.u8(s, at + VERSION_IHL, 0x45);
+        Octets.u16(s, at + TOTAL_LENGTH, totalLength);
+        Octets.u16(s, at + FRAGMENT, 0);
+        Octets.u16(s, at + CHECKSUM, 0);
+        Octets.u16(s, at + CHECKSUM, Checksum.of(Checksum.sum(s, at, LENGTH)));
     }
 
     public static int ttl(MemorySegment s, long at) {

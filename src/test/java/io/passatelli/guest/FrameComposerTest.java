@@ -5,6 +5,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Packets;
+import io.passatelli.wire.Packets6;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -143,8 +144,100 @@ class FrameComposerTest {
                         Packets.arp(2, Packets.OUR_MAC, PEER, "02:00:00:00:00:01", GUEST)));
     }
 
+    private static final Ip PEER6 = Ip.parse("2001:db8::1");
+    private static final Ip GUEST6 = Ip.parse("fd77::2");
+
+    /** Hop limit 255, whatever {@link Packets6#ip6} has. */
+    private static byte[] ip6(int nextHeader, Ip src, Ip dst, byte[] payload) {
+        byte[] packet = Packets6.ip6(nextHeader, src.toString(), dst.toString(), payload);
+        packet[7] = (byte) 255;
+        return packet;
+    }
+
+    @Example
+    void ip6HeaderHasTheLengthOfWhatFollows() {
+        guestSpoke();
+        for (int payload : new int[] {0, 1, 8, 1440, 65_535}) {
+            MemorySegment out = dirty(54);
+            composer.ip6(out, AT, 58, payload, PEER6.high(), PEER6.low(), GUEST6.high(), GUEST6.low());
+            byte[] packet = ip6(58, PEER6, GUEST6, new byte[payload]);
+            assertThat(taken(out, 54))
+                    .isEqualTo(Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, Arrays.copyOf(packet, 40)));
+        }
+    }
+
+    @Example
+    void groupsHaveMacsOfTheirOwn() {
+        guestSpoke();
+        String[][] groups = {
+            {"ff02::1", "33:33:00:00:00:01"},
+            {"ff02::1:ff12:3456", "33:33:ff:12:34:56"},
+            {"ff05::ffff:ffff", "33:33:ff:ff:ff:ff"},
+            {"fe80::1", Packets.GUEST_MAC}
+        };
+        for (String[] group : groups) {
+            Ip dst = Ip.parse(group[0]);
+            MemorySegment out = dirty(54);
+            composer.ip6(out, AT, 58, 8, PEER6.high(), PEER6.low(), dst.high(), dst.low());
+            assertThat(Arrays.copyOf(taken(out, 54), 6)).as(group[0]).isEqualTo(Packets.mac(group[1]));
+        }
+    }
+
+    @Example
+    void familyOfTheAddressesIsThatOfTheHeader() {
+        guestSpoke();
+        MemorySegment four = dirty(34);
+        composer.ip(four, AT, 17, 9, 0, Ip.low(SRC), 0, Ip.low(DST));
+        byte[] packet = ourHeader(Packets.ip4(17, PEER, GUEST, new byte[9]));
+        assertThat(taken(four, 34))
+                .isEqualTo(Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x0800, Arrays.copyOf(packet, 20)));
+        MemorySegment six = dirty(54);
+        composer.ip(six, AT, 17, 9, PEER6.high(), PEER6.low(), GUEST6.high(), GUEST6.low());
+        byte[] packet6 = ip6(17, PEER6, GUEST6, new byte[9]);
+        assertThat(taken(six, 54))
+                .isEqualTo(Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, Arrays.copyOf(packet6, 40)));
+        assertThat(FrameComposer.ipHeaders(0, Ip.low(DST))).isEqualTo(34);
+        assertThat(FrameComposer.ipHeaders(GUEST6.high(), GUEST6.low())).isEqualTo(54);
+    }
+
+    @Property
+    void ip4FragmentSaysWhereItBelongs(
+            @ForAll @IntRange(max = 0xffff) int id,
+            @ForAll @IntRange(max = 0x1fff) int unit,
+            @ForAll boolean more,
+            @ForAll @IntRange(max = 180) int units) {
+        guestSpoke();
+        MemorySegment out = dirty(34);
+        composer.ip4Fragment(out, AT, 17, units * 8, id, unit * 8, more, SRC, DST);
+        byte[] packet = Packets.ip4(17, PEER, GUEST, new byte[units * 8]);
+        packet[8] = (byte) 255;
+        ByteBuffer.wrap(packet).putShort(4, (short) id).putShort(6, (short) (unit | (more ? 0x2000 : 0)));
+        packet = Packets.withIp4Checksum(packet, 0);
+        assertThat(taken(out, 34))
+                .isEqualTo(Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x0800, Arrays.copyOf(packet, 20)));
+    }
+
+    @Property
+    void ip6FragmentSaysWhereItBelongs(
+            @ForAll int id,
+            @ForAll @IntRange(max = 0x1fff) int unit,
+            @ForAll boolean more,
+            @ForAll @IntRange(max = 180) int units) {
+        guestSpoke();
+        MemorySegment out = dirty(62);
+        composer.ip6Fragment(
+                out, AT, 17, units * 8, id, unit * 8, more, PEER6.high(), PEER6.low(), GUEST6.high(), GUEST6.low());
+        byte[] part = Packets6.fragment(17, unit * 8, more, id, new byte[units * 8]);
+        assertThat(taken(out, 62))
+                .isEqualTo(Arrays.copyOf(
+                        Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, ip6(44, PEER6, GUEST6, part)),
+                        62));
+    }
+
     @Example
     void constantsAreTheHeadersLengths() {
+        assertThat(FrameComposer.ETHERNET_IP6).isEqualTo(54);
+        assertThat(FrameComposer.ETHERNET_IP6_FRAGMENT).isEqualTo(62);
         assertThat(FrameComposer.ETHERNET_IP4).isEqualTo(34);
         assertThat(FrameComposer.ETHERNET_IP4_UDP).isEqualTo(42);
         assertThat(FrameComposer.ETHERNET_ARP).isEqualTo(42);

@@ -5,8 +5,10 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Packets;
+import io.passatelli.wire.Packets6;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -89,7 +91,7 @@ class GuestStateTest {
     void frameThatIsRefusedStillShowsWhoSentIt() {
         GuestState guest = guest();
         Frame frame = Packets.frame(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[40]));
-        assertThat(frame.parse()).isEqualTo(Drop.IP6_UNSUPPORTED);
+        assertThat(frame.parse()).isEqualTo(Drop.IP6_BAD_VERSION);
         assertThat(guest.learn(frame)).isTrue();
         assertThat(guest.guestMac()).isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
         assertThat(guest.learn(parsed(new byte[13]))).isFalse();
@@ -179,5 +181,94 @@ class GuestStateTest {
         assertThat(frame.parse()).isEqualTo(Drop.IP4_BAD_CHECKSUM);
         guest.learn(frame);
         assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+
+    private static GuestState guest6(boolean fixed) {
+        GuestNetwork four = network(24, false, "10.0.2.2");
+        return new GuestState(new GuestNetwork(
+                four.address(),
+                false,
+                four.gateway(),
+                0,
+                List.of(),
+                List.of(),
+                null,
+                null,
+                GuestNetwork.DEFAULT_MAC,
+                new Ip6Network(new Cidr(Ip.parse("fd77::2"), 64), fixed, Ip.parse("fe80::1"), List.of())));
+    }
+
+    private static boolean learn6(GuestState guest, String src) {
+        return guest.learn(parsed(Packets6.frame(
+                Packets6.ip6(17, src, "2001:db8::1", Packets6.udp(src, 5000, "2001:db8::1", 53, new byte[3])))));
+    }
+
+    private static Ip seen6(GuestState guest) {
+        return new Ip(guest.seen6High(), guest.seen6Low());
+    }
+
+    private static Ip linkLocal6(GuestState guest) {
+        return new Ip(guest.linkLocal6High(), guest.linkLocal6Low());
+    }
+
+    @Test
+    void addressesOfIp6FollowTheTraffic() {
+        GuestState guest = guest6(false);
+        assertThat(seen6(guest)).isEqualTo(Ip.parse("fd77::2"));
+        assertThat(linkLocal6(guest)).isEqualTo(Ip.UNSPECIFIED6);
+        learn6(guest, "fd77::2");
+        assertThat(learn6(guest, "fd77::99")).isTrue();
+        assertThat(learn6(guest, "fd77::99")).as("nothing new").isFalse();
+        assertThat(seen6(guest)).isEqualTo(Ip.parse("fd77::99"));
+        assertThat(learn6(guest, "fe80::77")).isTrue();
+        assertThat(learn6(guest, "fe80::77")).as("nothing new").isFalse();
+        assertThat(linkLocal6(guest)).isEqualTo(Ip.parse("fe80::77"));
+        assertThat(seen6(guest)).as("beside its link-local one").isEqualTo(Ip.parse("fd77::99"));
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+        for (String own : new String[] {"fd77::2", "fd77::99", "fe80::77"}) {
+            Ip ip = Ip.parse(own);
+            assertThat(guest.isGuests(ip.high(), ip.low())).as(own).isTrue();
+        }
+        assertThat(guest.isGuests(0, 0)).isFalse();
+    }
+
+    @Test
+    void fixedAddressOfIp6StaysButItsLinkLocalOneIsTheGuests() {
+        GuestState guest = guest6(true);
+        learn6(guest, "fd77::99");
+        assertThat(seen6(guest)).isEqualTo(Ip.parse("fd77::2"));
+        assertThat(learn6(guest, "fe80::77")).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"::", "::1", "ff02::1", "fe80::1", "::ffff:10.0.2.77"})
+    void addressOfIp6ThatCannotBeTheGuestsIsNotLearnt(String address) {
+        GuestState guest = guest6(false);
+        learn6(guest, "fd77::2");
+        assertThat(learn6(guest, address)).isFalse();
+        assertThat(seen6(guest)).isEqualTo(Ip.parse("fd77::2"));
+        assertThat(linkLocal6(guest)).isEqualTo(Ip.UNSPECIFIED6);
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+
+    @Test
+    void arpAndDuplicateAddressDetectionTeachNoAddressOfIp6() {
+        GuestState guest = guest6(false);
+        guest.learn(parsed(Packets.ethernet(Packets.BROADCAST, Packets.GUEST_MAC, 0x0806, new byte[28])));
+        byte[] solicitation = new byte[24];
+        solicitation[0] = (byte) 135;
+        Frame frame = parsed(Packets6.frame(Packets6.ip6(58, "::", "ff02::1:ff00:2", solicitation)));
+        assertThat(frame.parse()).isEqualTo(Drop.NONE);
+        assertThat(guest.learn(frame)).isFalse();
+        assertThat(seen6(guest)).isEqualTo(Ip.parse("fd77::2"));
+        assertThat(linkLocal6(guest)).isEqualTo(Ip.UNSPECIFIED6);
+    }
+
+    @Test
+    void withoutIp6NothingOfItIsLearnt() {
+        GuestState guest = guest();
+        learn(guest, Packets.GUEST_MAC, GUEST);
+        assertThat(learn6(guest, "fd77::99")).isFalse();
+        assertThat(seen6(guest)).isEqualTo(Ip.UNSPECIFIED6);
     }
 }

@@ -57,6 +57,7 @@ class KernelTableTest {
 
     /** Ours: offsets and sizes, compared with the structs below. */
     private static final Set<String> LAYOUT_NAMES = Set.of(
+            "UDP_MAX_SEGMENTS", // of no header that programs see
             "UCRED_SIZE",
             "UCRED_PID",
             "VALUE",
@@ -239,6 +240,7 @@ class KernelTableTest {
         assertThat((long) Msg.MSG_CONTROL).isEqualTo(table.offsetOf("msghdr.msg_control"));
         assertThat((long) Msg.MSG_CONTROLLEN).isEqualTo(table.offsetOf("msghdr.msg_controllen"));
         assertThat((long) Msg.MSG_FLAGS).isEqualTo(table.offsetOf("msghdr.msg_flags"));
+        checkDatagrams(table);
         assertThat((long) Epolls.TIMESPEC_SIZE).isEqualTo(table.sizeOf("timespec"));
         assertThat((long) Epolls.TV_SEC).isEqualTo(table.offsetOf("timespec.tv_sec"));
         assertThat((long) Epolls.TV_NSEC).isEqualTo(table.offsetOf("timespec.tv_nsec"));
@@ -255,6 +257,29 @@ class KernelTableTest {
                         .select(PathElement.groupElement("errno"))
                         .byteSize())
                 .isEqualTo(Integer.BYTES);
+    }
+
+    private static void checkDatagrams(KernelTable table) {
+        assertThat((long) Datagrams.SIZE).isEqualTo(table.sizeOf("mmsghdr"));
+        assertThat(table.offsetOf("mmsghdr.msg_hdr")).isZero();
+        assertThat((long) Datagrams.MSG_LEN).isEqualTo(table.offsetOf("mmsghdr.msg_len"));
+        assertThat((long) Datagrams.CMSG_LEN).isEqualTo(table.offsetOf("cmsghdr.cmsg_len"));
+        assertThat((long) Datagrams.CMSG_LEVEL).isEqualTo(table.offsetOf("cmsghdr.cmsg_level"));
+        assertThat((long) Datagrams.CMSG_TYPE).isEqualTo(table.offsetOf("cmsghdr.cmsg_type"));
+        assertThat((long) Datagrams.CMSG_DATA).isEqualTo(table.sizeOf("cmsghdr"));
+        assertThat(table.offsetOf("in_pktinfo.ipi_ifindex")).isZero();
+        assertThat(table.offsetOf("in_pktinfo.ipi_addr")).isEqualTo(8);
+        assertThat(table.offsetOf("in6_pktinfo.ipi6_addr")).isZero();
+        assertThat(table.offsetOf("in6_pktinfo.ipi6_ifindex")).isEqualTo(16);
+        assertThat((long) SocketError.EE_SIZE).isEqualTo(table.sizeOf("sock_extended_err"));
+        assertThat((long) SocketError.EE_ERRNO).isEqualTo(table.offsetOf("sock_extended_err.ee_errno"));
+        assertThat((long) SocketError.EE_ORIGIN).isEqualTo(table.offsetOf("sock_extended_err.ee_origin"));
+        assertThat((long) SocketError.EE_TYPE).isEqualTo(table.offsetOf("sock_extended_err.ee_type"));
+        assertThat((long) SocketError.EE_CODE).isEqualTo(table.offsetOf("sock_extended_err.ee_code"));
+        assertThat((long) SocketError.EE_INFO).isEqualTo(table.offsetOf("sock_extended_err.ee_info"));
+        assertThat(SocketError.ORIGIN_LOCAL).isEqualTo((int) table.constant("SO_EE_ORIGIN_LOCAL"));
+        assertThat(SocketError.ORIGIN_ICMP).isEqualTo((int) table.constant("SO_EE_ORIGIN_ICMP"));
+        assertThat(SocketError.ORIGIN_ICMP6).isEqualTo((int) table.constant("SO_EE_ORIGIN_ICMP6"));
     }
 
     /** EWOULDBLOCK and its like: other names of the same number. */

@@ -1,6 +1,7 @@
 package io.passatelli.os;
 
 import com.sun.management.ThreadMXBean;
+import io.passatelli.base.Ip;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -67,6 +68,43 @@ class OsAllocationTest {
                 }))
                 .isZero();
         pair.close(os);
+    }
+
+    @Test
+    void datagramsAreSentAndReceivedWithoutAllocation() {
+        Calls calls = new Calls(os);
+        UdpCalls udp = new UdpCalls(os);
+        int to = udp.socket(true);
+        int from = udp.socket(true);
+        assertThat(calls.bind(to, Ip.LOOPBACK4, 0)).isZero();
+        assertThat(calls.connect(from, Ip.LOOPBACK4, calls.port(to))).isZero();
+        assertThat(os.setOption(to, Socket.IPPROTO_IP, Socket.IP_PKTINFO, 1)).isZero();
+        Datagrams out = new Datagrams(2, 1);
+        Datagrams in = new Datagrams(2, 2);
+        SocketError error = new SocketError();
+        assertThat(leastAllocated(() -> datagramTurn(from, to, out, in, error))).isZero();
+        assertThat(os.close(from)).isZero();
+        assertThat(os.close(to)).isZero();
+    }
+
+    private void datagramTurn(int from, int to, Datagrams out, Datagrams in, SocketError error) {
+        out.clear();
+        in.clear();
+        for (int i = 0; i < 2; i++) {
+            out.range(out.add(), memory, 0, 10 + i);
+            int d = in.add();
+            in.range(d, memory, 16, 8);
+            in.range(d, memory, 24, 8);
+            in.wantPeer(d);
+            in.wantLocal(d);
+        }
+        int sent = os.sendmmsg(from, out, 0, 2, Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL);
+        int received = os.recvmmsg(to, in, Socket.MSG_DONTWAIT);
+        int none = os.recvError(from, error);
+        boolean told = in.length(1) == 11 && in.localLow(0) == Ip.LOOPBACK4.low() && in.peerPort(1) != 0;
+        if (sent != 2 || received != 2 || none != -Errno.EAGAIN || !told) {
+            throw new AssertionError(sent + " " + received + " " + none);
+        }
     }
 
     private void eventfdTurn(int epoll, int fd) {

@@ -51,6 +51,6 @@ class DissectTest {
     void refusedFramesSayWhy() {
         assertThat(line(new byte[13])).isEqualTo("13 bytes, ETHERNET_TRUNCATED");
         assertThat(line(Packets.ethernet(OUR_MAC, GUEST_MAC, 0x86dd, new byte[40])))
-                .isEqualTo("52:54:00:12:34:56 > 9a:55:9a:55:9a:55, type 0x86dd, 54 bytes, IP6_UNSUPPORTED");
+                .isEqualTo("52:54:00:12:34:56 > 9a:55:9a:55:9a:55, type 0x86dd, 54 bytes, IP6_BAD_VERSION");
     }
 }

@@ -30,6 +30,14 @@ class FramePropertyTest {
         assertThat(f.l4() + f.l4Length()).isLessThanOrEqualTo(f.l2() + f.length());
         assertThat(f.payload() + f.payloadLength()).isLessThanOrEqualTo(f.l2() + f.length());
         assertThat(Dissect.toString(f)).isNotEmpty();
+        if (f.fragmentLength() > 0) {
+            assertThat(f.fragmentAt()).isBetween(f.l3(), f.l2() + f.contiguous());
+            assertThat(f.fragmentAt() + f.fragmentLength()).isLessThanOrEqualTo(f.l2() + f.length());
+            assertThat(f.fragmentOffset() % 8).isZero();
+        }
+        if (drop == Drop.IP4_FRAGMENT || drop == Drop.IP6_FRAGMENT) {
+            assertThat(f.fragmentOffset() != 0 || f.moreFragments()).isTrue();
+        }
         if (drop != Drop.NONE) {
             return;
         }
@@ -41,8 +49,29 @@ class FramePropertyTest {
             assertThat(f.l4Length()).isZero();
             return;
         }
+        if (f.etherType() == Ethernet.IP6) {
+            assertIp6Promises(f);
+            return;
+        }
         assertThat(f.etherType()).isEqualTo(Ethernet.IP4);
         assertIp4Promises(f);
+    }
+
+    private static void assertIp6Promises(Frame f) {
+        assertThat(Ip.isV4(f.srcHigh(), f.srcLow())).isFalse();
+        assertThat(Ip.isV4(f.dstHigh(), f.dstLow())).isFalse();
+        assertThat(Ip.isLoopback(f.srcHigh(), f.srcLow())).isFalse();
+        assertThat(Ip.isLoopback(f.dstHigh(), f.dstLow())).isFalse();
+        assertThat(Ip.isMulticast(f.srcHigh(), f.srcLow())).isFalse();
+        assertThat(f.l4() - f.l3()).isGreaterThanOrEqualTo(40);
+        assertThat(f.payload()).isEqualTo(f.l4() + 8).isLessThanOrEqualTo(f.l2() + f.contiguous());
+        assertThat(f.payloadLength()).isEqualTo(f.l4Length() - 8);
+        assertThat(f.l4() - f.l3() - 40 + f.l4Length()).isLessThanOrEqualTo(Ip6.payloadLength(f.bytes(), f.l3()));
+        switch (f.protocol()) {
+            case Ip4.UDP -> assertThat(Udp.totalLength(f.bytes(), f.l4())).isEqualTo(f.l4Length());
+            case Ip6.ICMP -> assertThat(Icmp6.sequence(f.bytes(), f.l4())).isBetween(0, 0xffff);
+            default -> throw new AssertionError("protocol " + f.protocol());
+        }
     }
 
     private static void assertIp4Promises(Frame f) {

@@ -165,7 +165,7 @@ class FrameTest {
 
     @ParameterizedTest
     @CsvSource({
-        "0x86dd, IP6_UNSUPPORTED",
+        "0x86dd, IP6_BAD_VERSION",
         "0x8100, ETHERNET_TYPE_UNKNOWN",
         "0x88cc, ETHERNET_TYPE_UNKNOWN",
         "38, ETHERNET_TYPE_UNKNOWN",

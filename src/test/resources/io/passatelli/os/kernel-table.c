@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <net/if.h>
@@ -29,6 +30,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
+/* the same numbers as IPV6_PMTUDISC_…, in6.h; ours have neither prefix */
+#define PMTUDISC_DONT IP_PMTUDISC_DONT
+#define PMTUDISC_WANT IP_PMTUDISC_WANT
+#define PMTUDISC_DO IP_PMTUDISC_DO
+
 #define STRUCT(tag) printf("struct %s %zu\n", #tag, sizeof(struct tag))
 #define FIELD(tag, name) \
     printf("field %s.%s %zu %zu\n", #tag, #name, offsetof(struct tag, name), sizeof(((struct tag *)0)->name))
@@ -49,6 +55,25 @@ static void structs(void) {
     FIELD(msghdr, msg_control);
     FIELD(msghdr, msg_controllen);
     FIELD(msghdr, msg_flags);
+    STRUCT(mmsghdr);
+    FIELD(mmsghdr, msg_hdr);
+    FIELD(mmsghdr, msg_len);
+    STRUCT(cmsghdr);
+    FIELD(cmsghdr, cmsg_len);
+    FIELD(cmsghdr, cmsg_level);
+    FIELD(cmsghdr, cmsg_type);
+    STRUCT(in_pktinfo);
+    FIELD(in_pktinfo, ipi_ifindex);
+    FIELD(in_pktinfo, ipi_addr);
+    STRUCT(in6_pktinfo);
+    FIELD(in6_pktinfo, ipi6_addr);
+    FIELD(in6_pktinfo, ipi6_ifindex);
+    STRUCT(sock_extended_err);
+    FIELD(sock_extended_err, ee_errno);
+    FIELD(sock_extended_err, ee_origin);
+    FIELD(sock_extended_err, ee_type);
+    FIELD(sock_extended_err, ee_code);
+    FIELD(sock_extended_err, ee_info);
     STRUCT(epoll_event);
     FIELD(epoll_event, events);
     FIELD(epoll_event, data);
@@ -107,6 +132,8 @@ static void constants(void) {
     CONSTANT(IP_BIND_ADDRESS_NO_PORT); CONSTANT(IP_PMTUDISC_DONT); CONSTANT(IP_PMTUDISC_DO); CONSTANT(IP_PMTUDISC_PROBE);
     CONSTANT(IPV6_V6ONLY); CONSTANT(IPV6_RECVERR); CONSTANT(IPV6_MTU_DISCOVER); CONSTANT(IPV6_MTU); CONSTANT(IPV6_TCLASS);
     CONSTANT(IPV6_UNICAST_HOPS); CONSTANT(IPV6_MULTICAST_HOPS); CONSTANT(IPV6_RECVPKTINFO); CONSTANT(IPV6_PKTINFO);
+    CONSTANT(PMTUDISC_DONT); CONSTANT(PMTUDISC_WANT); CONSTANT(PMTUDISC_DO); CONSTANT(IP_MULTICAST_TTL);
+    CONSTANT(SO_EE_ORIGIN_LOCAL); CONSTANT(SO_EE_ORIGIN_ICMP); CONSTANT(SO_EE_ORIGIN_ICMP6);
     CONSTANT(TCP_NODELAY); CONSTANT(TCP_MAXSEG); CONSTANT(TCP_CORK); CONSTANT(TCP_KEEPIDLE); CONSTANT(TCP_KEEPINTVL);
     CONSTANT(TCP_KEEPCNT); CONSTANT(TCP_SYNCNT); CONSTANT(TCP_LINGER2); CONSTANT(TCP_DEFER_ACCEPT);
     CONSTANT(TCP_WINDOW_CLAMP); CONSTANT(TCP_INFO); CONSTANT(TCP_QUICKACK); CONSTANT(TCP_CONGESTION);

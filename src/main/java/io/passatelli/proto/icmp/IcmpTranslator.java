@@ -6,6 +6,7 @@ import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
@@ -25,10 +26,12 @@ import io.passatelli.os.Socket;
 import io.passatelli.wire.Checksum;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Icmp4;
+import io.passatelli.wire.Icmp6;
 import io.passatelli.wire.Ip4;
+import io.passatelli.wire.Ip6;
 
 /**
- * Echo between the guest and ping sockets, RFC 792.
+ * Echo between the guest and ping sockets, RFC 792 and RFC 4443 §4.
  *
  * <p>One flow for each guest address, destination and identifier, with a socket of its own. A request goes from the link's memory into the
  * socket; the kernel writes its own identifier and the checksum. A reply comes back through {@link EchoReplies}, which puts the guest's
@@ -36,19 +39,22 @@ import io.passatelli.wire.Ip4;
  *
  * <p>A flow begins with a request and ends when the guest has sent none for {@code Limits.PING_IDLE_S}, or when its socket is of no more use:
  * then the next request begins another. A table that is full takes no flow: the idlest is not evicted, so a guest that pings everything cannot
- * break a conversation that goes on. Nothing of a request is kept. TTL and TOS do not travel, ICMP errors are not relayed.
+ * break a conversation that goes on. Nothing of a request is kept. TTL and hop limit travel, TOS does not; ICMP errors are
+ * not relayed.
  */
 public final class IcmpTranslator implements Handler {
     private static final long IDLE_NS = Limits.PING_IDLE_S * 1_000_000_000L;
     private static final int SEND_FLAGS = Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL;
 
-    private final boolean on;
+    private boolean on;
     private final EventLoop loop;
     private final Os os;
     private final FlowTable flows;
     private final AddressMap addresses;
     private final Counters counters;
     private final PingSockets sockets;
+    private HostSide host4;
+    private HostSide host6;
     private final EchoReplies replies;
     private final int type;
     private final FlowKey key = new FlowKey();
@@ -72,31 +78,58 @@ public final class IcmpTranslator implements Handler {
         flows = parts.flows();
         this.addresses = addresses;
         counters = parts.counters();
+        host4 = config.host4();
+        host6 = config.host6();
         sockets = new PingSockets(os, parts.log(), config);
         replies = new EchoReplies(parts, config.guest().mtu());
         type = loop.register(this);
     }
 
-    /** Takes an ICMP message from the guest: frame {@code i} of {@code batch}, parsed well. */
+    /**
+     * Works as {@code config} says from now on. Flows end whose way through the host may be another now: the next request of each finds it. The
+     * map of addresses is another's to change.
+     */
+    public void adopt(PlaneConfig config) {
+        boolean was = on;
+        on = config.has(Service.ICMP);
+        sockets.adopt(config);
+        replies.adopt(config.guest().mtu());
+        boolean ends4 = was && !on || !host4.equals(config.host4());
+        boolean ends6 = was && !on || !host6.equals(config.host6());
+        host4 = config.host4();
+        host6 = config.host6();
+        for (int i = 0; i < madeCount; i++) {
+            PingFlow flow = made[i];
+            if (flow.fd != Os.NONE && (flow.isV4() ? ends4 : ends6)) {
+                end(flow);
+            }
+        }
+    }
+
+    /** Takes an ICMP or ICMPv6 message from the guest: frame {@code i} of {@code batch}, parsed well. */
     @HotPath
     public Drop onMessage(RxBatch batch, int i, int queue, long nowNs) {
         if (!on) {
             return Drop.ICMP_OFF;
         }
         Frame f = batch.frame(i);
+        if (Ip.isUnspecified(f.srcHigh(), f.srcLow())) {
+            return Drop.IP6_BAD_SOURCE; // of IPv4, such frames are not found good
+        }
         request.clear();
         if (!batch.gather(i, (int) (f.l4() - f.l2()), f.l4Length(), request)) {
             throw tooManyPieces();
         }
         // The kernel writes a checksum of its own in any case.
-        if (!f.offload().vouchesForChecksum() && sum() != Checksum.GOOD) {
+        if (!f.offload().vouchesForChecksum() && sum(f) != Checksum.GOOD) {
             return Drop.ICMP_BAD_CHECKSUM;
         }
-        if (Icmp4.type(f.bytes(), f.l4()) != Icmp4.ECHO_REQUEST || Icmp4.code(f.bytes(), f.l4()) != 0) {
+        int echoRequest = f.protocol() == Ip4.ICMP ? Icmp4.ECHO_REQUEST : Icmp6.ECHO_REQUEST;
+        if (Icmp4.type(f.bytes(), f.l4()) != echoRequest || Icmp4.code(f.bytes(), f.l4()) != 0) {
             return Drop.ICMP_NOT_ECHO_REQUEST;
         }
-        int identifier = Icmp4.id(f.bytes(), f.l4());
-        key.set(Ip4.ICMP, f.srcHigh(), f.srcLow(), identifier, f.dstHigh(), f.dstLow(), 0);
+        int identifier = Icmp4.id(f.bytes(), f.l4()); // it stands in the same place in both families
+        key.set(f.protocol(), f.srcHigh(), f.srcLow(), identifier, f.dstHigh(), f.dstLow(), 0);
         int index = flows.find(key);
         if (index == FlowTable.NONE) {
             Drop drop = begin(f, nowNs);
@@ -107,17 +140,22 @@ public final class IcmpTranslator implements Handler {
         }
         PingFlow flow = (PingFlow) flows.at(index);
         try {
-            return send(flow, queue, nowNs);
+            flow.queue = queue;
+            flow.usedNs = nowNs;
+            limitHops(flow, f.ttl());
+            return send(flow);
         } catch (Throwable t) {
             end(flow);
             throw t;
         }
     }
 
-    /** Over the whole message, which may lie in pieces. */
+    /** Over the whole message, which may lie in pieces, and in IPv6 the pseudo-header. */
     @HotPath
-    private int sum() {
-        int sum = 0;
+    private int sum(Frame f) {
+        int sum = f.protocol() == Ip4.ICMP
+                ? 0
+                : Checksum.pseudo6(f.srcHigh(), f.srcLow(), f.dstHigh(), f.dstLow(), Ip6.ICMP, f.l4Length());
         int before = 0;
         for (int range = 0; range < request.count(); range++) {
             int length = (int) request.length(range);
@@ -127,10 +165,21 @@ public final class IcmpTranslator implements Handler {
         return sum;
     }
 
+    /** The request goes as far as the guest wants it to. What the kernel says does not matter: then it goes as far as usual. */
     @HotPath
-    private Drop send(PingFlow flow, int queue, long nowNs) {
-        flow.queue = queue;
-        flow.usedNs = nowNs;
+    private void limitHops(PingFlow flow, int ttl) {
+        int hops = Math.max(1, ttl); // the kernel has no less
+        if (hops == flow.hops) {
+            return;
+        }
+        flow.hops = hops;
+        int ignored = flow.isV4()
+                ? os.setOption(flow.fd, Socket.IPPROTO_IP, Socket.IP_TTL, hops)
+                : os.setOption(flow.fd, Socket.IPPROTO_IPV6, Socket.IPV6_UNICAST_HOPS, hops);
+    }
+
+    @HotPath
+    private Drop send(PingFlow flow) {
         long sent = os.sendmsg(flow.fd, request, SEND_FLAGS);
         if (sent >= 0) {
             return Drop.NONE;
@@ -145,7 +194,7 @@ public final class IcmpTranslator implements Handler {
 
     /** Makes the flow of {@link #key} and its socket. */
     private Drop begin(Frame f, long nowNs) {
-        if (!mayPing(f.dstHigh(), f.dstLow())) {
+        if (!mayPing(f.protocol(), f.dstHigh(), f.dstLow())) {
             return Drop.ICMP_BAD_DESTINATION;
         }
         if (poolCount == 0 && madeCount == made.length) {
@@ -194,9 +243,15 @@ public final class IcmpTranslator implements Handler {
         return flow;
     }
 
-    /** Groups, and addresses of "this network" (RFC 1122 §3.2.1.3), have no ping socket's answer. */
-    private static boolean mayPing(long high, long low) {
-        return !Ip.isMulticast(high, low) && !Ip.isBroadcast(high, low) && (low >>> 24 & 0xff) != 0;
+    /**
+     * Groups, and addresses of "this network" (RFC 1122 §3.2.1.3), have no ping socket's answer: theirs would come from others. The kernel takes
+     * the unspecified address for its own loopback, which the guest reaches by its name for it only; so it does with v4-mapped forms of it.
+     */
+    private static boolean mayPing(int protocol, long high, long low) {
+        if (Ip.isMulticast(high, low) || Ip.isLoopback(high, low) || Ip.isUnspecified(high, low)) {
+            return false;
+        }
+        return protocol == Ip4.ICMP ? !Ip.isBroadcast(high, low) && (low >>> 24 & 0xff) != 0 : !Ip.isV4(high, low);
     }
 
     @Override
@@ -254,6 +309,7 @@ public final class IcmpTranslator implements Handler {
             os.close(flow.fd);
             flow.fd = Os.NONE;
         }
+        flow.hops = PingFlow.HOPS_UNSET;
         if (flow.idle.isScheduled()) {
             loop.timers().cancel(flow.idle);
         }

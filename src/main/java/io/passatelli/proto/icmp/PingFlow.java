@@ -5,11 +5,15 @@ import io.passatelli.base.TimerWheel;
 import io.passatelli.flow.Flow;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
+import io.passatelli.wire.Ip4;
 
 /** The echoes of one guest address and identifier to one destination, and the ping socket that carries them. Pooled: used again after its end. */
 final class PingFlow extends Flow {
     /** Not in the list of flows that wait for room in the link. */
     static final int NOT_WAITING = -1;
+
+    /** The socket sends as far as the host does. */
+    static final int HOPS_UNSET = 0;
 
     final TimerWheel.Timer idle = new Idle();
     final ReadyList.Node ready = new Ready();
@@ -23,6 +27,8 @@ final class PingFlow extends Flow {
     long hostLow;
     /** Whether the loop watches the socket. */
     boolean watched;
+    /** TTL or hop limit of its last request, which the socket has. */
+    int hops = HOPS_UNSET;
     /** The link's queue that its last request came from: its replies leave there. */
     int queue;
     /** When the guest last sent a request. */
@@ -32,6 +38,10 @@ final class PingFlow extends Flow {
 
     PingFlow(IcmpTranslator owner) {
         this.owner = owner;
+    }
+
+    boolean isV4() {
+        return protocol() == Ip4.ICMP;
     }
 
     private final class Idle extends TimerWheel.Timer {
