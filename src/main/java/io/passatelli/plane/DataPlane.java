@@ -161,6 +161,7 @@ public final class DataPlane implements AutoCloseable {
         addresses.adopt(next);
         dhcp.adopt(next);
         icmp.adopt(next);
+        udp.adopt(next);
         router.adopt(next);
     }
 
