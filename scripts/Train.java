@@ -147,7 +147,10 @@ class Train {
 
     /** To the discard port of the host's loopback, most likely closed: an error comes back. IPv4 does without a checksum. */
     private static byte[] udp(byte[] from, byte[] to) {
-        ByteBuffer udp = ByteBuffer.allocate(72).putShort((short) 40_000).putShort((short) 9).putShort((short) 72);
+        ByteBuffer udp = ByteBuffer.allocate(72)
+                .putShort((short) 40_000)
+                .putShort((short) 9)
+                .putShort((short) 72);
         return ip(17, from, to, udp.array());
     }
 
@@ -157,8 +160,12 @@ class Train {
 
     /** DHCPv6 SOLICIT with a client identifier, an option request and an IA_NA, RFC 8415. */
     private static byte[] solicit() {
-        return udp6(546, 547, "ff020000000000000000000000010002", "01123456" + "0001000a00030001" + GUEST_MAC
-                + "0006000400170018" + "0003000c" + "000000010000000000000000");
+        return udp6(
+                546,
+                547,
+                "ff020000000000000000000000010002",
+                "01123456" + "0001000a00030001" + GUEST_MAC + "0006000400170018" + "0003000c"
+                        + "000000010000000000000000");
     }
 
     private static byte[] udp6(int fromPort, int toPort, String to, String payload) {
