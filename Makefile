@@ -14,7 +14,7 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused'
 
-.PHONY: help build reproducible test-quick test demo bench-start bench-jmh fuzz sim format clean
+.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-jmh fuzz sim format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -45,6 +45,11 @@ bench-start: ## how long it takes until passt serves, and how much memory it the
 	@$(setup) bench
 	@$(MAKE) --no-print-directory build
 	@. scripts/jdk.sh && scripts/bench-start.sh
+
+bench-udp: ## UDP beside Debian's passt and pasta: datagrams per second, round trips, processor time (root)
+	@$(setup) bench
+	@$(MAKE) --no-print-directory build
+	@. scripts/jdk.sh && scripts/bench-udp.sh
 
 bench-jmh: ## microbenchmarks
 	@$(setup) bench

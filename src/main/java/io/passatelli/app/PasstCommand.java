@@ -2,11 +2,16 @@ package io.passatelli.app;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Counters;
-import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
+import io.passatelli.base.RateLimit;
+import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.PortForward;
+import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
+import io.passatelli.host.HostWatch;
+import io.passatelli.host.NetworkPlan;
 import io.passatelli.host.ResolvConf;
 import io.passatelli.link.Link;
 import io.passatelli.link.PcapLink;
@@ -18,7 +23,9 @@ import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
 import io.passatelli.plane.DataPlane;
 import io.passatelli.plane.PlaneEvents;
+import io.passatelli.plane.PlaneHandle;
 import io.passatelli.plane.Surroundings;
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -32,11 +39,14 @@ final class PasstCommand {
     private final Log log;
     private final LinuxOs os = new LinuxOs();
     private final Clock clock = Clock.system();
+    private final GuestOptions guestOptions;
     private String listeningPath = "";
+    private @Nullable HostWatch hostWatch;
 
     private PasstCommand(PasstOptions options, Log log) {
         this.options = options;
         this.log = log;
+        guestOptions = options.guest();
     }
 
     /** Returns the exit code. */
@@ -61,6 +71,10 @@ final class PasstCommand {
         } catch (StartException e) {
             log.error(String.valueOf(e.getMessage()));
             return ExitCode.FAILURE;
+        } finally {
+            if (hostWatch != null) {
+                hostWatch.close();
+            }
         }
     }
 
@@ -81,16 +95,19 @@ final class PasstCommand {
     private DataPlane start(Ending ending) throws StartException {
         try {
             os.raiseOpenFiles();
-            PlaneConfig config = plan();
+            NetworkPlan plan = plan();
+            PlaneConfig config = plan.plane();
             boolean once = options.oneOff || options.fd != null;
             Surroundings around = new Surroundings(os, clock, log, new SecureRandom()::nextLong);
             PlaneEvents events = once ? ending : PlaneEvents.NOBODY;
             DataPlane plane = new DataPlane(config, around, this::link, events);
             followNeighbours(plane);
             ending.of(plane.handle());
-            Ip gateway = config.guest().gateway();
-            log.info("guest network: " + config.guest().address() + ", "
-                    + (gateway == null ? "no gateway" : "gateway " + gateway));
+            followHost(plan, plane.handle());
+            log.info("guest network: " + plan.summary());
+            for (PortForward rule : config.forwards()) {
+                log.info("forwarding " + rule);
+            }
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
             return plane;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
@@ -106,13 +123,52 @@ final class PasstCommand {
         }
     }
 
-    private PlaneConfig plan() throws IOException {
-        GuestNetworks.Plan plan = GuestNetworks.plan(options.guest(), HostDiscovery.discover(os), resolvConf());
+    /** Started on this thread, whose network namespace it watches. */
+    private void followHost(NetworkPlan plan, PlaneHandle plane) {
+        try {
+            hostWatch = HostWatch.start(
+                    new HostWatch.Surroundings(os, clock, guestOptions, ResolvConf.PATH), plan, new Follower(plane));
+        } catch (IOException e) {
+            log.warn(e.getMessage() + ", so the guest keeps the network that it is told now");
+        }
+    }
+
+    /** Gives the plane what the host has become, and says so; on the watch's thread. */
+    private final class Follower implements HostWatch.Listener {
+        private final PlaneHandle plane;
+        private final RateLimit lines = new RateLimit();
+
+        Follower(PlaneHandle plane) {
+            this.plane = plane;
+        }
+
+        @Override
+        public boolean onChange(NetworkPlan now, NetworkPlan before) {
+            if (!plane.adopt(now.plane())) {
+                return false;
+            }
+            if (lines.allows(clock.nowNs())) {
+                log.info("guest network changed: " + now.changesSince(before) + lines.leftOut());
+            }
+            return true;
+        }
+
+        @Override
+        public void onTrouble(String why) {
+            if (lines.allows(clock.nowNs())) {
+                log.warn(why + lines.leftOut());
+            }
+        }
+    }
+
+    private NetworkPlan plan() throws IOException {
+        NetworkPlan plan = GuestNetworks.plan(guestOptions, HostDiscovery.discover(os), resolvConf())
+                .udpTimeouts(Conntrack.udpTimeouts(Conntrack.PATH));
         plan.remarks().forEach(log::warn);
         if (options.stderr) {
             log.warn("-e, --stderr: deprecated, and without effect");
         }
-        return plan.plane();
+        return plan;
     }
 
     private ResolvConf resolvConf() {

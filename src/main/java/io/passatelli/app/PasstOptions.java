@@ -1,6 +1,7 @@
 package io.passatelli.app;
 
 import io.passatelli.config.GuestOptions;
+import io.passatelli.config.Service;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -102,13 +103,13 @@ final class PasstOptions {
     @Option(
             names = {"-a", "--address"},
             paramLabel = "ADDRESS[/LENGTH]",
-            description = "address of the guest (default: the host's)")
+            description = "address of the guest, once for each family (default: the host's)")
     List<String> addresses = new ArrayList<>();
 
     @Option(
             names = {"-n", "--netmask"},
             paramLabel = "MASK",
-            description = "netmask of the guest, dotted or as a length (default: the host's)")
+            description = "IPv4 netmask of the guest, dotted or as a length (default: the host's)")
     @Nullable
     String netmask;
 
@@ -122,25 +123,36 @@ final class PasstOptions {
     @Option(
             names = {"-g", "--gateway"},
             paramLabel = "ADDRESS",
-            description = "gateway told to the guest (default: the host's)")
+            description = "gateway told to the guest, once for each family (default: the host's)")
     List<String> gateways = new ArrayList<>();
 
     @Option(
             names = {"-i", "--interface"},
             paramLabel = "NAME",
-            description = "take addresses and routes from this interface (default: the one with the default route)")
+            description =
+                    "take addresses and routes from this interface (default: of each family the one with the default route)")
     @Nullable
     String template;
 
     @Option(
             names = {"-o", "--outbound"},
             paramLabel = "ADDRESS",
-            description = "source address of sockets on the host (default: the kernel's choice)")
+            description = "source address of sockets on the host, once for each family (default: the kernel's choice)")
     List<String> outbound = new ArrayList<>();
 
-    @Option(names = "--outbound-if4", paramLabel = "NAME", description = "bind sockets on the host to this interface")
+    @Option(
+            names = "--outbound-if4",
+            paramLabel = "NAME",
+            description = "bind IPv4 sockets on the host to this interface")
     @Nullable
-    String outboundInterface;
+    String outboundInterface4;
+
+    @Option(
+            names = "--outbound-if6",
+            paramLabel = "NAME",
+            description = "bind IPv6 sockets on the host to this interface")
+    @Nullable
+    String outboundInterface6;
 
     @Option(
             names = {"-D", "--dns"},
@@ -149,15 +161,29 @@ final class PasstOptions {
     List<String> dns = new ArrayList<>();
 
     @Option(
+            names = "--dns-forward",
+            paramLabel = "ADDRESS",
+            description =
+                    "the guest's queries (ports 53 and 853) to this address go to a resolver of the host, once for each"
+                            + " family")
+    List<String> dnsForward = new ArrayList<>();
+
+    @Option(
+            names = "--dns-host",
+            paramLabel = "ADDRESS",
+            description = "that resolver, once for each family (default: the first of resolv.conf)")
+    List<String> dnsHost = new ArrayList<>();
+
+    @Option(
             names = {"-S", "--search"},
             paramLabel = "DOMAIN",
             description = "search domain told to the guest, repeatable; none: tell none (default: resolv.conf's)")
     List<String> search = new ArrayList<>();
 
-    @Option(names = "--no-dhcp-dns", description = "tell no resolver by DHCP")
+    @Option(names = "--no-dhcp-dns", description = "tell no resolver by DHCP, DHCPv6 or NDP")
     boolean noDhcpDns;
 
-    @Option(names = "--no-dhcp-search", description = "tell no search domain by DHCP")
+    @Option(names = "--no-dhcp-search", description = "tell no search domain by DHCP, DHCPv6 or NDP")
     boolean noDhcpSearch;
 
     @Option(
@@ -174,24 +200,48 @@ final class PasstOptions {
     @Option(names = "--no-dhcp", description = "no DHCP server")
     boolean noDhcp;
 
-    @Option(names = "--no-icmp", description = "no echo to the host side")
+    @Option(names = "--no-dhcpv6", description = "no DHCPv6 server")
+    boolean noDhcpv6;
+
+    @Option(names = "--no-ndp", description = "no answers to neighbour solicitations, and no router advertisements")
+    boolean noNdp;
+
+    @Option(names = "--no-ra", description = "no router advertisements")
+    boolean noRa;
+
+    @Option(names = "--no-icmp", description = "no echo to the host side; NDP stays")
     boolean noIcmp;
+
+    @Option(names = "--no-udp", description = "no UDP to the host side, and none from it")
+    boolean noUdp;
+
+    @Option(
+            names = {"-u", "--udp-ports"},
+            paramLabel = "PORTS",
+            description = "UDP ports of the host that reach the guest, repeatable: none, or a list of PORT, FIRST-LAST,"
+                    + " PORT:PORT, FIRST-LAST:FIRST-LAST, the guest's behind the colon (default: none)")
+    List<String> udpPorts = new ArrayList<>();
 
     @Option(
             names = "--map-host-loopback",
             paramLabel = "ADDRESS",
             description =
-                    "guest traffic to this address reaches the host's loopback; none: no address does (default: the gateway)")
-    @Nullable
-    String mapHostLoopback;
+                    "guest traffic to this address reaches the host's loopback, once for each family; none: no address does"
+                            + " (default: the gateway)")
+    List<String> mapHostLoopback = new ArrayList<>();
 
     @Option(names = "--no-map-gw", description = "by default, no address reaches the host's loopback")
     boolean noMapGateway;
 
     @Option(
             names = {"-4", "--ipv4-only"},
-            description = "accepted: IPv4 is all there is for now")
+            description = "no IPv6")
     boolean ipv4Only;
+
+    @Option(
+            names = {"-6", "--ipv6-only"},
+            description = "no IPv4")
+    boolean ipv6Only;
 
     /** What concerns the guest's network, not yet checked. */
     GuestOptions guest() {
@@ -203,16 +253,35 @@ final class PasstOptions {
                 .mtu(mtu)
                 .ourMac(mac)
                 .dns(dns)
+                .dnsForward(dnsForward)
+                .dnsHost(dnsHost)
                 .search(search)
                 .hostname(hostname)
                 .fqdn(fqdn)
                 .dhcpDns(!noDhcpDns)
                 .dhcpSearch(!noDhcpSearch)
-                .dhcp(!noDhcp)
-                .icmp(!noIcmp)
-                .mapHostLoopback(noMapGateway && mapHostLoopback == null ? "none" : mapHostLoopback)
+                .with(Service.IP4, !ipv6Only)
+                .with(Service.IP6, !ipv4Only)
+                .with(Service.DHCP, !noDhcp)
+                .with(Service.DHCPV6, !noDhcpv6)
+                .with(Service.NDP, !noNdp)
+                .with(Service.RA, !noRa)
+                .with(Service.ICMP, !noIcmp)
+                .with(Service.UDP, !noUdp)
+                .mapHostLoopback(mapped())
                 .outbound(outbound)
-                .outboundInterface(outboundInterface)
+                .outboundInterface4(outboundInterface4)
+                .outboundInterface6(outboundInterface6)
+                .udpPorts(udpPorts)
                 .build();
+    }
+
+    /** {@code --no-map-gw} takes away what is mapped by default, wherever it stands; {@code none} also what stands before it. */
+    private List<String> mapped() {
+        List<String> mapped = new ArrayList<>(mapHostLoopback);
+        if (noMapGateway) {
+            mapped.addFirst("none");
+        }
+        return mapped;
     }
 }

@@ -66,7 +66,21 @@ public enum Drop {
     UDP_TRUNCATED,
     UDP_BAD_LENGTH,
     UDP_BAD_CHECKSUM,
-    UDP_UNSUPPORTED,
+    UDP_OFF,
+    UDP_BAD_SOURCE,
+    UDP_BAD_DESTINATION,
+    UDP_NO_ROUTE,
+    UDP_SOCKET_REFUSED,
+    UDP_SEND_FAILED,
+    /** The flow's socket could not have the guest's source port, and has another. */
+    UDP_PORT_NOT_KEPT,
+    /** Came to a socket between bind(2) and connect(2), and belongs to no flow. */
+    UDP_STRANGER,
+    /** Two peers that would be one for the guest: the first has the name. */
+    UDP_PEER_HIDDEN,
+    UDP_NO_GUEST_ADDRESS,
+    UDP_FLOW_ENDED,
+    UDP_ERROR_NOT_RELAYED,
 
     // TCP
     TCP_UNSUPPORTED,
@@ -82,6 +96,25 @@ public enum Drop {
     ICMP_REPLY_UNEXPECTED,
     ICMP_REPLY_TOO_LONG,
 
+    // Neighbor Discovery
+    NDP_OFF,
+    NDP_TRUNCATED,
+    NDP_TOO_LONG,
+    NDP_TYPE_UNKNOWN,
+    NDP_BAD_HOP_LIMIT,
+    NDP_BAD_CODE,
+    NDP_BAD_OPTION,
+    NDP_BAD_SOURCE,
+    NDP_BAD_DESTINATION,
+    NDP_BAD_TARGET,
+    NDP_ROUTERS_OFF,
+    NDP_ROUTER_ADVERTISEMENT,
+    NDP_NEIGHBOR_ADVERTISEMENT,
+    NDP_REDIRECT,
+    NDP_OWN_ADDRESS,
+    NDP_ADDRESS_PROBE,
+    MLD_NOT_NEEDED,
+
     // DHCP
     DHCP_OFF,
     DHCP_TRUNCATED,
@@ -91,6 +124,19 @@ public enum Drop {
     DHCP_BAD_COOKIE,
     DHCP_BAD_OPTION,
     DHCP_TYPE_IGNORED,
+
+    // DHCPv6
+    DHCP6_OFF,
+    DHCP6_TRUNCATED,
+    DHCP6_TOO_LONG,
+    DHCP6_BAD_DESTINATION,
+    DHCP6_BAD_OPTION,
+    DHCP6_BAD_CLIENT_ID,
+    DHCP6_BAD_SERVER_ID,
+    DHCP6_BAD_ASSOCIATION,
+    DHCP6_NOTHING_TO_CONFIRM,
+    DHCP6_RELAYED,
+    DHCP6_TYPE_IGNORED,
 
     // flows
     FLOW_TABLE_FULL,

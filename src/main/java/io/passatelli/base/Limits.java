@@ -107,6 +107,36 @@ public final class Limits {
     /** A conversation of echoes without traffic ends, seconds. */
     public static final int PING_IDLE_S = 60;
 
+    /** UDP flows at one time: each holds a descriptor. */
+    public static final int UDP_FLOWS = 8_192;
+
+    /** Of them, made by datagrams from the network: a flood of strangers leaves places for the guest's own. */
+    public static final int UDP_FLOWS_FROM_HOST = UDP_FLOWS / 2;
+
+    /** Of them, made by the guest: a guest that speaks to everybody can still be spoken to. */
+    public static final int UDP_FLOWS_FROM_GUEST = UDP_FLOWS / 4 * 3;
+
+    /** Longest UDP payload: what fits an IPv4 datagram of 65535 bytes. */
+    public static final int UDP_PAYLOAD_BYTES = 65_507;
+
+    /** Datagrams taken from a socket in one call. */
+    public static final int UDP_BATCH = 64;
+
+    /**
+     * So many datagrams a listener may have to give before a flow that it began is read, at most: more do not fit its receive buffer
+     * (net.core.rmem_default of 208 KiB, 768 bytes for the smallest).
+     */
+    public static final int UDP_HANDOVER_DATAGRAMS = 1_024;
+
+    /** Entries of one socket's error queue taken in one visit. */
+    public static final int UDP_ERRORS_PER_VISIT = 16;
+
+    /** ICMP errors to the guest within a second: as many as Linux sends (net.ipv4.icmp_msgs_per_sec). */
+    public static final int UDP_ERRORS_PER_SECOND = 1_000;
+
+    /** Sockets that listen for forwards: each port takes two, one for each family. */
+    public static final int FORWARD_LISTENERS = 8_192;
+
     /** What is kept of a packet that an ICMP error is about, bytes: an ICMPv6 error quotes no more, RFC 4443 §3.1. */
     public static final int SOCKET_ERROR_BYTES = 1_280;
 
@@ -118,6 +148,18 @@ public final class Limits {
 
     /** A DHCP message from the guest, bytes: no guest sends more than an Ethernet frame's worth; a few thousand are cheap to copy. */
     public static final int DHCP_MESSAGE_BYTES = 4_096;
+
+    /** A message of Neighbor Discovery from the guest, bytes: an Ethernet frame's worth; what guests send is 24 to 40. */
+    public static final int NDP_MESSAGE_BYTES = 1_500;
+
+    /** Prefixes, resolvers and domains, each, that router advertisements still withdraw; of more the oldest are forgotten. */
+    public static final int NDP_WITHDRAWN = 8;
+
+    /** How long router advertisements withdraw what is no more, seconds: RFC 4862 §5.5.3 lets a guest keep a prefix for two hours. */
+    public static final int NDP_WITHDRAWN_S = 7_200;
+
+    /** Addresses of the guest, not those it is to have, that one DHCPv6 reply ends; others end with the renewals after it. */
+    public static final int DHCP6_ADDRESSES = 16;
 
     /** One read of rtnetlink, bytes: the kernel fills at most 32 KiB of it in a dump (netlink(7)). */
     public static final int NETLINK_READ_BYTES = 64 << 10;
@@ -142,6 +184,27 @@ public final class Limits {
 
     /** Datagrams of neighbour news taken in one turn. */
     public static final int NEIGHBOUR_READS = 16;
+
+    /** Rules that forward ports, as passt's: each needs a listener at least. */
+    public static final int FORWARD_RULES = 255;
+
+    /** How often the host's resolv.conf is looked at, ms: of netlink's changes the kernel tells by itself. */
+    public static final int RESOLV_CONF_POLL_MS = 2_000;
+
+    /** The host's network has to be at rest for this long before it is looked at, ms: one change is several messages. */
+    public static final int HOST_QUIET_MS = 100;
+
+    /** A host network that never rests is looked at after this, ms. */
+    public static final int HOST_QUIET_MOST_MS = 1_000;
+
+    /** How long a change waits for IPv6 addresses whose uniqueness the host is still checking, ms; a check takes 1 to 2 s (RFC 4862 §5.1). */
+    public static final int HOST_TENTATIVE_MS = 5_000;
+
+    /** A look at the host is followed by a rest this many times as long: at most 5 % of a core, however large and restless its routing table. */
+    public static final int HOST_REST_FACTOR = 20;
+
+    /** Datagrams of the host's changes read at once; their number alone counts, so more of them are as good as one. */
+    public static final int HOST_NEWS_READS = 64;
 
     /** What is read of resolv.conf, bytes. */
     public static final int RESOLV_CONF_BYTES = 64 << 10;

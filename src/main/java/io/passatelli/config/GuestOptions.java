@@ -2,29 +2,35 @@ package io.passatelli.config;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What the user said about the guest's network, as text and not yet checked. A null or an empty list: not said. Lists have the order of the
- * command line; {@code none} clears what stands before it.
+ * command line; {@code none} clears what stands before it. Where there is one of each family the lists have both.
  *
  * @param addresses {@code -a}: address, or address/length
- * @param netmask {@code -n}: dotted, or a prefix length
+ * @param netmask {@code -n}: dotted, or a prefix length; of IPv4
  * @param gateways {@code -g}
  * @param templateInterface {@code -i}: whose addresses and routes to take
  * @param mtu {@code -m}
  * @param ourMac {@code -M}
  * @param dns {@code -D}
+ * @param dnsForward {@code --dns-forward}
+ * @param dnsHost {@code --dns-host}
  * @param search {@code -S}
  * @param hostname {@code -H}
  * @param fqdn {@code --fqdn}
- * @param dhcpDns whether resolvers are told by DHCP
- * @param dhcpSearch whether search domains are told by DHCP
- * @param dhcp whether DHCP is answered
- * @param icmp whether echo is translated
+ * @param dhcpDns whether resolvers are told to the guest
+ * @param dhcpSearch whether search domains are told to the guest
+ * @param services what is not switched off
  * @param mapHostLoopback {@code --map-host-loopback}: an address, or {@code none}; {@code --no-map-gw} is the same as {@code none}
  * @param outbound {@code -o}
- * @param outboundInterface {@code --outbound-if4}
+ * @param outboundInterface4 {@code --outbound-if4}
+ * @param outboundInterface6 {@code --outbound-if6}
+ * @param udpPorts {@code -u}: each as {@link PasstPorts} reads it
  */
 public record GuestOptions(
         List<String> addresses,
@@ -34,23 +40,33 @@ public record GuestOptions(
         @Nullable String mtu,
         @Nullable String ourMac,
         List<String> dns,
+        List<String> dnsForward,
+        List<String> dnsHost,
         List<String> search,
         @Nullable String hostname,
         @Nullable String fqdn,
         boolean dhcpDns,
         boolean dhcpSearch,
-        boolean dhcp,
-        boolean icmp,
-        @Nullable String mapHostLoopback,
+        Set<Service> services,
+        List<String> mapHostLoopback,
         List<String> outbound,
-        @Nullable String outboundInterface) {
+        @Nullable String outboundInterface4,
+        @Nullable String outboundInterface6,
+        List<String> udpPorts) {
 
     public GuestOptions {
         addresses = List.copyOf(addresses);
         gateways = List.copyOf(gateways);
         dns = List.copyOf(dns);
+        dnsForward = List.copyOf(dnsForward);
+        dnsHost = List.copyOf(dnsHost);
         search = List.copyOf(search);
+        EnumSet<Service> on = EnumSet.noneOf(Service.class);
+        on.addAll(services);
+        services = Collections.unmodifiableSet(on);
+        mapHostLoopback = List.copyOf(mapHostLoopback);
         outbound = List.copyOf(outbound);
+        udpPorts = List.copyOf(udpPorts);
     }
 
     /** Nothing said: all of it on, as {@code passt} has it. */
@@ -67,16 +83,19 @@ public record GuestOptions(
         private @Nullable String mtu;
         private @Nullable String ourMac;
         private List<String> dns = List.of();
+        private List<String> dnsForward = List.of();
+        private List<String> dnsHost = List.of();
         private List<String> search = List.of();
         private @Nullable String hostname;
         private @Nullable String fqdn;
         private boolean dhcpDns = true;
         private boolean dhcpSearch = true;
-        private boolean dhcp = true;
-        private boolean icmp = true;
-        private @Nullable String mapHostLoopback;
+        private final Set<Service> services = EnumSet.allOf(Service.class);
+        private List<String> mapHostLoopback = List.of();
         private List<String> outbound = List.of();
-        private @Nullable String outboundInterface;
+        private @Nullable String outboundInterface4;
+        private @Nullable String outboundInterface6;
+        private List<String> udpPorts = List.of();
 
         private Builder() {}
 
@@ -115,6 +134,16 @@ public record GuestOptions(
             return this;
         }
 
+        public Builder dnsForward(List<String> values) {
+            dnsForward = values;
+            return this;
+        }
+
+        public Builder dnsHost(List<String> values) {
+            dnsHost = values;
+            return this;
+        }
+
         public Builder search(List<String> values) {
             search = values;
             return this;
@@ -140,18 +169,18 @@ public record GuestOptions(
             return this;
         }
 
-        public Builder dhcp(boolean on) {
-            dhcp = on;
+        /** Switches one service on or off. */
+        public Builder with(Service service, boolean on) {
+            if (on) {
+                services.add(service);
+            } else {
+                services.remove(service);
+            }
             return this;
         }
 
-        public Builder icmp(boolean on) {
-            icmp = on;
-            return this;
-        }
-
-        public Builder mapHostLoopback(@Nullable String value) {
-            mapHostLoopback = value;
+        public Builder mapHostLoopback(List<String> values) {
+            mapHostLoopback = values;
             return this;
         }
 
@@ -160,8 +189,18 @@ public record GuestOptions(
             return this;
         }
 
-        public Builder outboundInterface(@Nullable String value) {
-            outboundInterface = value;
+        public Builder outboundInterface4(@Nullable String value) {
+            outboundInterface4 = value;
+            return this;
+        }
+
+        public Builder outboundInterface6(@Nullable String value) {
+            outboundInterface6 = value;
+            return this;
+        }
+
+        public Builder udpPorts(List<String> values) {
+            udpPorts = values;
             return this;
         }
 
@@ -174,16 +213,19 @@ public record GuestOptions(
                     mtu,
                     ourMac,
                     dns,
+                    dnsForward,
+                    dnsHost,
                     search,
                     hostname,
                     fqdn,
                     dhcpDns,
                     dhcpSearch,
-                    dhcp,
-                    icmp,
+                    services,
                     mapHostLoopback,
                     outbound,
-                    outboundInterface);
+                    outboundInterface4,
+                    outboundInterface6,
+                    udpPorts);
         }
     }
 }

@@ -34,4 +34,15 @@ public record PortForward(
         assert hostPort >= first && hostPort <= last : hostPort;
         return target + hostPort - first;
     }
+
+    /** Such as {@code UDP 5000-5009 to 6000-6009}. */
+    @Override
+    public String toString() {
+        String where = (address == null ? "" : address + " ") + (device == null ? "" : "% " + device + " ");
+        return protocol + " " + where + range(first) + (target == first ? "" : " to " + range(target));
+    }
+
+    private String range(int from) {
+        return last == first ? Integer.toString(from) : from + "-" + (from + last - first);
+    }
 }

@@ -28,6 +28,9 @@ public final class FrameComposer {
     /** Bytes of an Ethernet, an IPv6 and a fragment header. */
     public static final int ETHERNET_IP6_FRAGMENT = ETHERNET_IP6 + Ip6.FRAGMENT_LENGTH;
 
+    /** Bytes of an Ethernet, an IPv6 and a UDP header. */
+    public static final int ETHERNET_IP6_UDP = ETHERNET_IP6 + Udp.LENGTH;
+
     /** Bytes of an Ethernet header and an ARP packet. */
     public static final int ETHERNET_ARP = Ethernet.LENGTH + Arp.LENGTH;
 
@@ -194,6 +197,19 @@ public final class FrameComposer {
         assert !more || payloadLength % 8 == 0 : payloadLength;
         ip6(out, at, Ip6.FRAGMENT, Ip6.FRAGMENT_LENGTH + payloadLength, srcHigh, srcLow, dstHigh, dstLow);
         Ip6.fragment(out, at + ETHERNET_IP6, protocol, offset, more, id);
+    }
+
+    /** Ethernet, IPv6 and UDP headers for a payload that is already in place behind them; checksum done. */
+    public void udp6(MemorySegment out, long at, int payloadLength, Ip src, int srcPort, Ip dst, int dstPort) {
+        int length = Udp.LENGTH + payloadLength;
+        ip6(out, at, Ip4.UDP, length, src.high(), src.low(), dst.high(), dst.low());
+        long udp = at + ETHERNET_IP6;
+        Udp.srcPort(out, udp, srcPort);
+        Udp.dstPort(out, udp, dstPort);
+        Udp.totalLength(out, udp, length);
+        Udp.noChecksum(out, udp);
+        int sum = Checksum.pseudo6(src.high(), src.low(), dst.high(), dst.low(), Ip4.UDP, length);
+        Udp.checksum(out, udp, Checksum.of(Checksum.add(sum, 0, out, udp, length)));
     }
 
     /** RFC 2464 §7: a multicast address has a group MAC of its own; the guest has all others. */

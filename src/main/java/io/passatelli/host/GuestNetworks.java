@@ -8,29 +8,51 @@ import io.passatelli.config.DomainName;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.HostSide;
+import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PasstPorts;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.PortForward;
 import io.passatelli.config.Service;
 import io.passatelli.host.HostNetwork.Interface;
 import io.passatelli.host.HostNetwork.Template;
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
-import java.util.function.Supplier;
-import java.util.regex.Pattern;
+import java.util.Map;
+import java.util.Set;
+
+import static io.passatelli.host.OptionText.NONE;
+import static io.passatelli.host.OptionText.checked;
+import static io.passatelli.host.OptionText.name;
+import static io.passatelli.host.OptionText.number;
+import static io.passatelli.host.OptionText.wrong;
 
 /**
  * Decides what network the guest gets: the host's own, as far as the user did not say otherwise. Pure. What the user said wrongly is an
  * {@link IllegalArgumentException} whose message is one sentence that begins with the option.
+ *
+ * <p>A family of which the host has no network is left out while it has one of the other; where it has neither the guest gets a link-local
+ * network of both ("local mode"), in which it reaches the host. Which services are on depends on the options only, and on whether the kernel has
+ * IPv6 at all: they stay as they are while networks come and go.
  */
 public final class GuestNetworks {
-    /** Where no interface leads anywhere: "local mode". */
     private static final Cidr LOCAL_ADDRESS = new Cidr(Ip.parse("169.254.2.1"), 16);
-
     private static final Ip LOCAL_GATEWAY = Ip.parse("169.254.2.2");
 
+    /** The guest's router where the host's is not known, or not by its link-local address: RFC 4861 §4.2 wants one. */
+    private static final Ip LOCAL_ROUTER = Ip.parse("fe80::1");
+
+    /** The length of every network that addresses are made of by themselves, RFC 4291 §2.5.1. */
+    private static final int PREFIX6 = 64;
+
     /** Every IPv4 link carries datagrams of this many bytes, RFC 791 §3.2. */
-    private static final int MTU_MIN = 68;
+    private static final int MTU_MIN4 = 68;
+
+    /** The same of IPv6, RFC 8200 §5. */
+    private static final int MTU_MIN6 = 1_280;
 
     /** IFNAMSIZ of linux/if.h less the terminator. */
     private static final int INTERFACE_NAME_MAX = 15;
@@ -38,106 +60,213 @@ public final class GuestNetworks {
     /** Option 81 has 3 bytes ahead of the name, which takes 2 more than its text, RFC 4702 §2. */
     private static final int FQDN_MAX = 255 - 3 - 2;
 
-    private static final String NONE = "none";
-    private static final Pattern NUMBER = Pattern.compile("[0-9]{1,9}");
+    /** What becomes of one family. {@code address} null: the guest gets none; {@code local}: it is nobody's network but ours. */
+    private record Side(
+            @Nullable Template template,
+            @Nullable Cidr address,
+            @Nullable Ip gateway,
+            boolean local) {
+        static final Side NONE = new Side(null, null, null, false);
 
-    /**
-     * What came out.
-     *
-     * @param dnsForward guest queries to this address are for {@code dnsHost}; null: no resolver of the host needs that
-     * @param dnsHost the host's resolver that only the host itself reaches
-     * @param interfaceName the interface that the network is modelled on; null: local mode
-     * @param remarks sentences that the user should see; nothing in them stops the start
-     */
-    public record Plan(
-            PlaneConfig plane,
-            @Nullable Ip dnsForward,
-            @Nullable Ip dnsHost,
-            @Nullable String interfaceName,
-            List<String> remarks) {
-        public Plan {
-            remarks = List.copyOf(remarks);
+        @Nullable
+        Ip guest() {
+            return address == null ? null : address.address();
+        }
+
+        @Nullable
+        String interfaceName() {
+            return template == null || address == null || local
+                    ? null
+                    : template.link().name();
+        }
+
+        int scope() {
+            return template == null ? 0 : template.link().index();
         }
     }
 
     private final GuestOptions options;
     private final HostNetwork host;
-    private final ResolvConf resolvConf;
     private final List<String> remarks = new ArrayList<>();
-    private @Nullable Ip dnsForward;
-    private @Nullable Ip dnsHost;
+    private final Map<Family, Cidr> addresses;
+    private final Map<Family, Ip> gateways;
+    private final Map<Family, Ip> outbound;
+    private final Map<Family, String> outboundInterfaces = new EnumMap<>(Family.class);
+    private final Map<Family, Ip> mapped = new EnumMap<>(Family.class);
+    private final Resolvers resolvers;
+    private boolean mapsGateway = true;
 
     private GuestNetworks(GuestOptions options, HostNetwork host, ResolvConf resolvConf) {
         this.options = options;
         this.host = host;
-        this.resolvConf = resolvConf;
+        addresses = OptionText.eachOnce("-a, --address", options.addresses(), this::address, Cidr::address);
+        gateways = OptionText.eachOnce(
+                "-g, --gateway", options.gateways(), t -> OptionText.unicast("-g, --gateway", t), ip -> ip);
+        outbound = OptionText.eachOnce(
+                "-o, --outbound", options.outbound(), t -> OptionText.hosts("-o, --outbound", t), ip -> ip);
+        resolvers = new Resolvers(options, resolvConf, remarks);
+        outboundInterface(Family.IP4, "--outbound-if4", options.outboundInterface4());
+        outboundInterface(Family.IP6, "--outbound-if6", options.outboundInterface6());
+        mapHostLoopback();
     }
 
     /** The guest's network from what the user said, what the kernel says, and what resolv.conf says. */
-    public static Plan plan(GuestOptions options, HostNetwork host, ResolvConf resolvConf) {
+    public static NetworkPlan plan(GuestOptions options, HostNetwork host, ResolvConf resolvConf) {
         return new GuestNetworks(options, host, resolvConf).plan();
     }
 
-    private Plan plan() {
-        String outboundInterface = outboundInterface();
-        Template template = template(outboundInterface);
-        Cidr found = template == null ? null : template.address();
-        Cidr address = address(found);
-        boolean local = found == null && options.addresses().isEmpty();
-        Ip gateway = gateway(local || template == null ? LOCAL_GATEWAY : template.gateway());
-        if (address.address().equals(gateway)) {
-            throw wrong(
-                    options.gateways().isEmpty() ? "-a, --address" : "-g, --gateway",
-                    gateway + " cannot be the guest and its gateway");
+    private NetworkPlan plan() {
+        Set<Service> services = services();
+        Side six = services.contains(Service.IP6) ? side6() : Side.NONE;
+        Side four = services.contains(Service.IP4) ? side4(six) : Side.NONE;
+        boolean has4 = four.address != null;
+        boolean local = four.interfaceName() == null && six.template == null && addresses.isEmpty();
+        boolean has6 = services.contains(Service.IP6) && (six.template != null || six.address != null || local);
+        if (has6 && six.gateway == null && six.template == null) {
+            six = new Side(null, six.address, LOCAL_ROUTER, local);
         }
-        Ip mapHostLoopback = mapHostLoopback(gateway, address.address());
+        Resolvers.Told told4 = Resolvers.Told.NOTHING;
+        Resolvers.Told told6 = Resolvers.Told.NOTHING;
+        Ip mapped4 = has4 ? mapped(Family.IP4, four) : null;
+        Ip mapped6 = has6 ? mapped(Family.IP6, six) : null;
+        if (has4) {
+            told4 = resolvers.of(Family.IP4, mapped4, four.guest());
+        }
+        if (has6) {
+            told6 = resolvers.of(Family.IP6, mapped6, six.guest());
+        }
         GuestNetwork guest = new GuestNetwork(
-                address,
-                !options.addresses().isEmpty(),
-                gateway,
-                mtu(),
-                resolvers(mapHostLoopback),
+                four.address == null ? LOCAL_ADDRESS : four.address,
+                addresses.containsKey(Family.IP4),
+                four.gateway,
+                mtu(has6),
+                told4.told(),
                 search(),
                 name("-H, --hostname", options.hostname(), Limits.HOST_NAME_CHARS),
                 name("--fqdn", options.fqdn(), FQDN_MAX),
                 ourMac(),
-                null);
-        if (options.dhcp() && gateway == null) {
-            remarks.add("No IPv4 gateway, so DHCP is off");
-        }
-        int scope = template == null ? 0 : template.link().index();
-        var plane = PlaneConfig.of(guest)
-                .host4(new HostSide(mapHostLoopback, outbound(), outboundInterface, scope, dnsForward, dnsHost))
-                .with(Service.DHCP, options.dhcp() && gateway != null)
-                .with(Service.ICMP, options.icmp());
-        return new Plan(
-                plane,
-                dnsForward,
-                dnsHost,
-                template == null ? null : template.link().name(),
-                remarks);
+                has6 ? ip6(six, told6) : null);
+        remark(services, local, four, has6 ? six : Side.NONE);
+        var plane = new PlaneConfig(
+                guest,
+                hostSide(Family.IP4, four, mapped4, told4),
+                hostSide(Family.IP6, six, mapped6, told6),
+                services,
+                PlaneConfig.UdpTimeouts.STANDARD,
+                forwards(services));
+        return new NetworkPlan(plane, four.interfaceName(), six.interfaceName(), remarks);
     }
 
-    /** Null: local mode. */
-    private @Nullable Template template(@Nullable String outboundInterface) {
+    /** Those that the user left on, but for those that cannot be without others. */
+    private Set<Service> services() {
+        EnumSet<Service> on = EnumSet.noneOf(Service.class);
+        on.addAll(options.services());
+        if (!on.contains(Service.IP4) && !on.contains(Service.IP6)) {
+            throw wrong("-4, --ipv4-only", "with -6, --ipv6-only no family is left");
+        }
+        refuseOtherFamily(on);
+        if (!host.hasIp6()) {
+            if (!on.contains(Service.IP4)) {
+                throw wrong("-6, --ipv6-only", "this host has no IPv6");
+            }
+            if (addresses.containsKey(Family.IP6) || gateways.containsKey(Family.IP6)) {
+                remarks.add("This host has no IPv6, so the guest has none either, whatever is said of it");
+            }
+            on.remove(Service.IP6);
+        }
+        if (!on.contains(Service.NDP)) {
+            on.remove(Service.RA);
+        }
+        return on;
+    }
+
+    private void refuseOtherFamily(Set<Service> on) {
+        for (Family family : Family.values()) {
+            if (!on.contains(family == Family.IP4 ? Service.IP4 : Service.IP6)) {
+                String only = family == Family.IP4 ? "-6" : "-4";
+                if (addresses.containsKey(family)) {
+                    throw wrong(
+                            "-a, --address",
+                            addresses.get(family) + " is " + family + ", which " + only + " leaves out");
+                }
+                if (gateways.containsKey(family)) {
+                    throw wrong(
+                            "-g, --gateway",
+                            gateways.get(family) + " is " + family + ", which " + only + " leaves out");
+                }
+            }
+        }
+    }
+
+    private Side side4(Side six) {
+        Template template = template(Family.IP4);
+        Cidr said = addresses.get(Family.IP4);
+        Cidr address = said != null ? said : template == null ? null : masked(template.address());
+        Ip gateway = template == null ? null : template.gateway();
+        if (address == null && (six.template != null || six.address != null)) {
+            return new Side(template, null, null, false);
+        }
+        boolean local = address == null;
+        if (local || template == null) {
+            gateway = LOCAL_GATEWAY;
+        }
+        return checkedSide(Family.IP4, new Side(template, local ? masked(LOCAL_ADDRESS) : address, gateway, local));
+    }
+
+    private Side side6() {
+        Template template = template(Family.IP6);
+        Cidr said = addresses.get(Family.IP6);
+        Cidr address = said != null ? said : template == null ? null : template.address();
+        return checkedSide(
+                Family.IP6, new Side(template, address, template == null ? null : template.gateway(), false));
+    }
+
+    /** With the user's gateway, if one is said. */
+    private Side checkedSide(Family family, Side side) {
+        Ip said = gateways.get(family);
+        Ip gateway = said == null ? side.gateway : said;
+        if (gateway != null && gateway.equals(side.guest())) {
+            throw wrong(
+                    said == null ? "-a, --address" : "-g, --gateway", gateway + " cannot be the guest and its gateway");
+        }
+        return new Side(side.template, side.address, gateway, side.local);
+    }
+
+    private @Nullable Cidr masked(@Nullable Cidr cidr) {
+        return cidr == null || options.netmask() == null
+                ? cidr
+                : new Cidr(cidr.address(), prefixLength(options.netmask()));
+    }
+
+    private Ip6Network ip6(Side six, Resolvers.Told told) {
+        Ip gateway = six.gateway;
+        Ip router = gateway != null && gateway.isLinkLocal() ? gateway : LOCAL_ROUTER;
+        return new Ip6Network(six.address, addresses.containsKey(Family.IP6), router, told.told());
+    }
+
+    private HostSide hostSide(Family family, Side side, @Nullable Ip mapped, Resolvers.Told told) {
+        return new HostSide(
+                mapped,
+                outbound.get(family),
+                outboundInterfaces.get(family),
+                side.scope(),
+                told.forward(),
+                told.host());
+    }
+
+    /** Null: the host has nothing of this family to model on. */
+    private @Nullable Template template(Family family) {
+        String option = "-i, --interface";
         String chosen = options.templateInterface();
-        Template template;
-        if (chosen != null) {
-            template = host.template4(known("-i, --interface", chosen));
-        } else if (outboundInterface != null) {
-            template = host.template4(known("--outbound-if4", outboundInterface));
-        } else {
-            template = host.template4();
+        if (chosen == null) {
+            option = family == Family.IP4 ? "--outbound-if4" : "--outbound-if6";
+            chosen = outboundInterfaces.get(family);
         }
-        if (template == null && options.addresses().isEmpty()) {
-            remarks.add("No interface has a usable route, so the guest gets a link-local network");
-        } else if (template != null
-                && template.address() == null
-                && options.addresses().isEmpty()) {
-            remarks.add("Interface " + template.link().name()
-                    + " has no IPv4 address, so the guest gets a link-local network");
+        if (chosen == null) {
+            return host.template(family);
         }
-        return template;
+        Interface link = known(option, chosen);
+        return family == Family.IP4 || host.has(family, link) ? host.template(family, link) : null;
     }
 
     private Interface known(String option, String name) {
@@ -148,23 +277,38 @@ public final class GuestNetworks {
         return link;
     }
 
-    private Cidr address(@Nullable Cidr found) {
-        Integer length = options.netmask() == null ? null : prefixLength(options.netmask());
-        String said = one("-a, --address", options.addresses());
+    private void outboundInterface(Family family, String option, @Nullable String said) {
         if (said == null) {
-            Cidr base = found == null ? LOCAL_ADDRESS : found;
-            return length == null ? base : new Cidr(base.address(), length);
+            return;
         }
+        if (said.length() > INTERFACE_NAME_MAX) {
+            throw wrong(option, "'" + said + "' is longer than an interface's name");
+        }
+        outboundInterfaces.put(family, known(option, said).name());
+    }
+
+    /** The user's own address for the guest, as {@code -a} and {@code -n} say it. */
+    private Cidr address(String said) {
         int slash = said.indexOf('/');
-        Ip address = ip("-a, --address", slash < 0 ? said : said.substring(0, slash));
-        unicast("-a, --address", address);
-        if (slash < 0) {
-            return new Cidr(address, length == null ? prefixLengthByClass(address) : length);
+        Ip address = OptionText.unicast("-a, --address", slash < 0 ? said : said.substring(0, slash));
+        boolean v4 = address.isV4();
+        if (!v4 && address.isLinkLocal()) {
+            throw wrong("-a, --address", address + " is link-local, which every IPv6 guest makes by itself");
         }
-        if (length != null) {
+        String netmask = v4 ? options.netmask() : null;
+        if (slash < 0) {
+            int length = !v4 ? PREFIX6 : netmask == null ? prefixLengthByClass(address) : prefixLength(netmask);
+            return new Cidr(address, length);
+        }
+        if (netmask != null) {
             throw wrong("-n, --netmask", "the prefix is said twice, here and by -a " + said);
         }
-        return new Cidr(address, number("-a, --address", said.substring(slash + 1), 32));
+        return new Cidr(
+                address,
+                number(
+                        "-a, --address",
+                        said.substring(slash + 1),
+                        Family.of(address).bits()));
     }
 
     /** RFC 791 §3.2, "Address Formats"; what is no network of a class has one host. */
@@ -180,7 +324,11 @@ public final class GuestNetworks {
         if (netmask.indexOf('.') < 0) {
             return number("-n, --netmask", netmask, 32);
         }
-        int mask = ip("-n, --netmask", netmask).v4();
+        Ip ip = OptionText.ip("-n, --netmask", netmask);
+        if (!ip.isV4()) {
+            throw wrong("-n, --netmask", netmask + " is no netmask of IPv4");
+        }
+        int mask = ip.v4();
         int length = Integer.numberOfLeadingZeros(~mask);
         if (mask != (length == 0 ? 0 : -1 << (32 - length))) {
             throw wrong("-n, --netmask", "the ones of " + netmask + " are not in front of its zeroes");
@@ -188,81 +336,41 @@ public final class GuestNetworks {
         return length;
     }
 
-    private @Nullable Ip gateway(@Nullable Ip found) {
-        String said = one("-g, --gateway", options.gateways());
-        return said == null ? found : unicast("-g, --gateway", ip("-g, --gateway", said));
+    private void mapHostLoopback() {
+        List<String> said = new ArrayList<>(options.mapHostLoopback());
+        int none = said.lastIndexOf(NONE);
+        mapsGateway = none < 0;
+        mapped.putAll(OptionText.eachOnce(
+                "--map-host-loopback",
+                said.subList(none + 1, said.size()),
+                t -> OptionText.unicast("--map-host-loopback", t),
+                ip -> ip));
     }
 
-    private @Nullable Ip mapHostLoopback(@Nullable Ip gateway, Ip guest) {
-        String said = options.mapHostLoopback();
+    /** What the user said, else the gateway. */
+    private @Nullable Ip mapped(Family family, Side side) {
+        Ip said = mapped.get(family);
         if (said == null) {
-            return gateway;
+            return mapsGateway ? side.gateway : null;
         }
-        if (said.equals(NONE)) {
-            return null;
+        if (said.equals(side.guest())) {
+            throw wrong("--map-host-loopback", said + " is the guest's own address");
         }
-        Ip address = unicast("--map-host-loopback", ip("--map-host-loopback", said));
-        if (address.equals(guest)) {
-            throw wrong("--map-host-loopback", address + " is the guest's own address");
-        }
-        return address;
+        return said;
     }
 
-    private int mtu() {
+    private int mtu(boolean has6) {
         String said = options.mtu();
         if (said == null) {
             return GuestNetwork.MTU_MAX;
         }
         int mtu = number("-m, --mtu", said, GuestNetwork.MTU_MAX);
-        if (mtu != 0 && mtu < MTU_MIN) {
-            remarks.add("-m, --mtu: " + mtu + " is less than the " + MTU_MIN + " bytes that IPv4 needs");
+        if (mtu != 0 && mtu < MTU_MIN4) {
+            remarks.add("-m, --mtu: " + mtu + " is less than the " + MTU_MIN4 + " bytes that IPv4 needs");
+        } else if (mtu != 0 && mtu < MTU_MIN6 && has6) {
+            remarks.add("-m, --mtu: " + mtu + " is less than the " + MTU_MIN6 + " bytes that IPv6 needs");
         }
         return mtu;
-    }
-
-    private List<Ip> resolvers(@Nullable Ip mapHostLoopback) {
-        if (!options.dhcpDns()) {
-            options.dns().stream().filter(d -> !d.equals(NONE)).forEach(d -> ip("-D, --dns", d));
-            return List.of();
-        }
-        if (options.dns().isEmpty()) {
-            return hostResolvers(mapHostLoopback);
-        }
-        List<Ip> resolvers = new ArrayList<>();
-        for (String said : options.dns()) {
-            if (said.equals(NONE)) {
-                resolvers.clear();
-                continue;
-            }
-            Ip resolver = ip("-D, --dns", said);
-            if (!resolver.isUnicast()) {
-                throw wrong("-D, --dns", resolver + " is not one host's address");
-            }
-            resolvers.add(resolver);
-        }
-        if (resolvers.size() > Limits.RESOLVERS) {
-            throw wrong("-D, --dns", "at most " + Limits.RESOLVERS + " resolvers can be told");
-        }
-        return resolvers;
-    }
-
-    /** A guest that asks a loopback address asks itself: it is told the address that is mapped to the host's loopback. */
-    private List<Ip> hostResolvers(@Nullable Ip mapHostLoopback) {
-        List<Ip> resolvers = new ArrayList<>();
-        for (Ip resolver : resolvConf.resolvers4()) {
-            boolean onHost =
-                    resolver.isLoopback() || resolver.isUnspecified(); // resolv.conf(5): 0.0.0.0 means this host
-            if (!onHost) {
-                resolvers.add(resolver);
-            } else if (mapHostLoopback == null) {
-                remarks.add("Resolver " + resolver + " is left out: no address is mapped to the host's loopback");
-            } else if (!resolvers.contains(mapHostLoopback)) {
-                resolvers.add(mapHostLoopback);
-                dnsForward = mapHostLoopback;
-                dnsHost = resolver.isLoopback() ? resolver : Ip.LOOPBACK4;
-            }
-        }
-        return resolvers;
     }
 
     private List<String> search() {
@@ -285,19 +393,7 @@ public final class GuestNetworks {
         if (!options.dhcpSearch()) {
             return List.of();
         }
-        return options.search().isEmpty() ? resolvConf.search() : search;
-    }
-
-    private static @Nullable String name(String option, @Nullable String said, int most) {
-        if (said == null) {
-            return null;
-        }
-        String name = DomainName.withoutRoot(said);
-        String problem = name.length() > most ? "it has more than " + most + " characters" : DomainName.problem(name);
-        if (problem != null) {
-            throw wrong(option, "'" + said + "' is not a name: " + problem);
-        }
-        return name;
+        return options.search().isEmpty() ? resolvers.search() : search;
     }
 
     private Mac ourMac() {
@@ -312,65 +408,33 @@ public final class GuestNetworks {
         return mac;
     }
 
-    private @Nullable Ip outbound() {
-        String said = one("-o, --outbound", options.outbound());
-        if (said == null) {
-            return null;
+    private List<PortForward> forwards(Set<Service> services) {
+        List<PortForward> rules =
+                checked("-u, --udp-ports", () -> PasstPorts.parse(PortForward.Protocol.UDP, options.udpPorts()));
+        if (!rules.isEmpty() && !services.contains(Service.UDP)) {
+            remarks.add("-u, --udp-ports: nothing is forwarded, for --no-udp is said, too");
+            return List.of();
         }
-        Ip address = ip("-o, --outbound", said);
-        if (!address.isUnicast()) {
-            throw wrong("-o, --outbound", address + " is not one host's address");
-        }
-        return address;
+        return rules;
     }
 
-    private @Nullable String outboundInterface() {
-        String said = options.outboundInterface();
-        if (said != null && said.length() > INTERFACE_NAME_MAX) {
-            throw wrong("--outbound-if4", "'" + said + "' is longer than an interface's name");
+    /** What the guest will miss, and why. */
+    private void remark(Set<Service> services, boolean local, Side four, Side six) {
+        Template template = four.template;
+        if (local) {
+            String why = template == null
+                    ? "No interface has a usable route"
+                    : "Interface " + template.link().name() + " has no IPv4 address";
+            remarks.add(why + ", so the guest gets a link-local network");
+        } else if (services.contains(Service.IP4) && four.address == null) {
+            remarks.add("The host has no IPv4 network, so the guest has none while that is so");
+        } else if (services.contains(Service.IP4) && four.gateway == null && services.contains(Service.DHCP)) {
+            remarks.add("No IPv4 gateway, so DHCP is off");
         }
-        return said == null ? null : known("--outbound-if4", said).name();
-    }
-
-    /** The only value; null: there is none. */
-    private static @Nullable String one(String option, List<String> said) {
-        if (said.size() > 1) {
-            throw wrong(option, "it is said " + said.size() + " times, once is enough");
+        Template template6 = six.template;
+        if (template6 != null && six.address == null) {
+            remarks.add("Interface " + template6.link().name()
+                    + " has no global IPv6 address, so the guest gets none, and DHCPv6 is off");
         }
-        return said.isEmpty() ? null : said.getFirst();
-    }
-
-    private static Ip ip(String option, String text) {
-        Ip ip = checked(option, () -> Ip.parse(text));
-        if (!ip.isV4()) {
-            throw wrong(option, "IPv6 is not supported, and " + text + " is IPv6");
-        }
-        return ip;
-    }
-
-    private static Ip unicast(String option, Ip ip) {
-        if (!ip.isUnicast() || ip.isLoopback()) {
-            throw wrong(option, ip + " is not a unicast address other than loopback");
-        }
-        return ip;
-    }
-
-    private static int number(String option, String text, int most) {
-        if (!NUMBER.matcher(text).matches() || Integer.parseInt(text) > most) {
-            throw wrong(option, "'" + text + "' is not a number from 0 to " + most);
-        }
-        return Integer.parseInt(text);
-    }
-
-    private static <T> T checked(String option, Supplier<T> parser) {
-        try {
-            return parser.get();
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(option + ": " + e.getMessage(), e);
-        }
-    }
-
-    private static IllegalArgumentException wrong(String option, String why) {
-        return new IllegalArgumentException(option + ": " + why);
     }
 }

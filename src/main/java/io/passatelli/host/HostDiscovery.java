@@ -16,8 +16,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Asks the kernel for its interfaces, addresses and routes, rtnetlink(7). Start-up only, in the network namespace of the calling thread. Needs
- * no right.
+ * Asks the kernel for its interfaces, addresses and routes, rtnetlink(7), in the network namespace of the calling thread. Needs no right, and
+ * keeps nothing open between two looks. One thread.
  */
 public final class HostDiscovery {
     private static final int[] FAMILIES = {Socket.AF_INET, Socket.AF_INET6};
@@ -26,21 +26,23 @@ public final class HostDiscovery {
     private final Os os;
     private final RtNetlink netlink = new RtNetlink();
     private final IoVec vector = new IoVec(1);
+    private final SockAddr kernel = new SockAddr();
+    private final EpollEvents events = new EpollEvents(1);
     private int sequence;
 
-    private HostDiscovery(Os os) {
+    public HostDiscovery(Os os) {
         this.os = os;
     }
 
     /** The network as it is now. Throws {@link IOException} with one sentence where the kernel does not tell. */
     public static HostNetwork discover(Os os) throws IOException {
-        return new HostDiscovery(os).all();
+        return new HostDiscovery(os).look();
     }
 
-    private HostNetwork all() throws IOException {
+    /** As {@link #discover}, again and again. */
+    public HostNetwork look() throws IOException {
         int fd = check("socket", os.socket(Socket.AF_NETLINK, Socket.SOCK_RAW, Socket.NETLINK_ROUTE));
         try (Arena arena = Arena.ofConfined()) {
-            var kernel = new SockAddr();
             kernel.setNetlink(0);
             check("connect", os.connect(fd, kernel));
             MemorySegment buffer = arena.allocate(Limits.NETLINK_READ_BYTES, 8);
@@ -110,7 +112,7 @@ public final class HostDiscovery {
         int epoll = check("epoll_create1", os.epollCreate());
         try {
             check("epoll_ctl", os.epollCtl(epoll, Epoll.ADD, fd, Epoll.IN, 0));
-            check("epoll_pwait2", os.epollWait(epoll, new EpollEvents(1), (long) Limits.NETLINK_WAIT_MS * MS));
+            check("epoll_pwait2", os.epollWait(epoll, events, (long) Limits.NETLINK_WAIT_MS * MS));
         } finally {
             os.close(epoll);
         }

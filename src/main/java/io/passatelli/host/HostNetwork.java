@@ -23,8 +23,16 @@ public record HostNetwork(List<Interface> interfaces, List<Address> addresses, L
             int mtu,
             @Nullable Mac mac) {}
 
-    /** {@code global}: of scope "universe" or "site", so not of this link or host only. */
-    public record Address(int interfaceIndex, Cidr cidr, boolean global, boolean secondary, boolean deprecated) {}
+    /**
+     * An interface's own address.
+     *
+     * @param global of scope "universe" or "site", so not of this link or host only
+     * @param secondary others of its network are preferred to it: secondary in IPv4, temporary (RFC 8981) in IPv6
+     * @param deprecated on its way out
+     * @param tentative not to be used yet: the host is still checking that nobody else has it
+     */
+    public record Address(
+            int interfaceIndex, Cidr cidr, boolean global, boolean secondary, boolean deprecated, boolean tentative) {}
 
     /** One way to a destination: a route, or one leg of a multipath route. {@code gateway} null: the destination is on the link. */
     public record Route(
@@ -65,23 +73,51 @@ public record HostNetwork(List<Interface> interfaces, List<Address> addresses, L
         return null;
     }
 
-    /**
-     * The IPv4 template: the interface of the best default route, else of the first route that leads out (not by loopback, not to link-local
-     * addresses only). Null: no such route, so there is no network to model on.
-     */
-    public @Nullable Template template4() {
-        Route route = best(r -> r.isDefault() && leadsOut(r));
-        if (route == null) {
-            route = best(r -> !r.destination().address().isLinkLocal() && leadsOut(r));
-        }
-        Interface link = route == null ? null : indexed(route.interfaceIndex());
-        return link == null ? null : template4(link);
+    /** Whether the kernel has IPv6 and may use it: no interface, not even loopback, has an address of it else. */
+    public boolean hasIp6() {
+        return addresses.stream().anyMatch(a -> !a.cidr().address().isV4());
     }
 
-    /** The IPv4 template on an interface that the user chose. */
-    public Template template4(Interface link) {
-        Route route = best(r -> r.isDefault() && r.interfaceIndex() == link.index());
-        return new Template(link, address4(link), route == null ? null : route.gateway());
+    /** Whether the host will soon have an address that it cannot use yet. */
+    boolean isSettling() {
+        return addresses.stream().anyMatch(a -> a.tentative() && a.global());
+    }
+
+    /** {@link #template(Family)} of IPv4. */
+    public @Nullable Template template4() {
+        return template(Family.IP4);
+    }
+
+    /** {@link #template(Family)} of IPv6. */
+    public @Nullable Template template6() {
+        return template(Family.IP6);
+    }
+
+    /**
+     * The template: the interface of the best default route, else of the first route that leads out (not by loopback, not to link-local
+     * addresses only). Null: no such route, so there is no network to model on.
+     */
+    @Nullable
+    Template template(Family family) {
+        Route route = best(family, r -> r.isDefault() && leadsOut(r));
+        if (route == null) {
+            route = best(family, r -> !r.destination().address().isLinkLocal() && leadsOut(r));
+        }
+        Interface link = route == null ? null : indexed(route.interfaceIndex());
+        return link == null ? null : template(family, link);
+    }
+
+    /** The template on an interface that the user chose, which may have nothing of the family. */
+    Template template(Family family, Interface link) {
+        Route route = best(family, r -> r.isDefault() && r.interfaceIndex() == link.index());
+        return new Template(link, address(family, link), route == null ? null : route.gateway());
+    }
+
+    /** Whether the interface has an address of the family, a link-local one maybe. */
+    boolean has(Family family, Interface link) {
+        return addresses.stream()
+                .anyMatch(a -> a.interfaceIndex() == link.index()
+                        && family.has(a.cidr().address()));
     }
 
     private boolean leadsOut(Route route) {
@@ -90,20 +126,24 @@ public record HostNetwork(List<Interface> interfaces, List<Address> addresses, L
     }
 
     /** The first of the least metric, as the kernel would take it. */
-    private @Nullable Route best(Predicate<Route> wanted) {
+    private @Nullable Route best(Family family, Predicate<Route> wanted) {
         return routes.stream()
-                .filter(r -> r.destination().address().isV4())
+                .filter(r -> family.has(r.destination().address()))
                 .filter(wanted)
                 .min(Comparator.comparingLong(Route::metric))
                 .orElse(null);
     }
 
-    /** The first of the best kind: seen from elsewhere, not on its way out, not secondary. */
-    private @Nullable Cidr address4(Interface link) {
+    /**
+     * The first of the best kind: seen from elsewhere, not on its way out, not secondary. Of IPv6 only what is seen from elsewhere: every
+     * interface has a link-local address of its own, the guest's too.
+     */
+    private @Nullable Cidr address(Family family, Interface link) {
         return addresses.stream()
                 .filter(a -> a.interfaceIndex() == link.index())
-                .filter(a -> a.cidr().address().isV4())
-                .filter(a -> !a.cidr().address().isLoopback())
+                .filter(a -> family.has(a.cidr().address()))
+                .filter(a -> !a.cidr().address().isLoopback() && !a.tentative())
+                .filter(a -> a.global() || family == Family.IP4)
                 .min(Comparator.comparing((Address a) -> !a.global())
                         .thenComparing(Address::deprecated)
                         .thenComparing(Address::secondary))

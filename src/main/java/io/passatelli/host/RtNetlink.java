@@ -46,7 +46,10 @@ final class RtNetlink {
     private static final int IFA_LOCAL = 2;
     private static final int IFA_FLAGS = 8;
     private static final int IFA_F_SECONDARY = 0x01;
+    private static final int IFA_F_OPTIMISTIC = 0x04;
+    private static final int IFA_F_DADFAILED = 0x08;
     private static final int IFA_F_DEPRECATED = 0x20;
+    private static final int IFA_F_TENTATIVE = 0x40;
     private static final int RT_SCOPE_LINK = 253;
 
     private static final int RTMSG = 12;
@@ -215,11 +218,14 @@ final class RtNetlink {
             }
         }
         Ip own = local != null ? local : address; // on a point-to-point link IFA_ADDRESS is the peer's
-        if (own != null && addresses.size() < Limits.HOST_ENTRIES && prefixLength <= bits(own)) {
-            boolean secondary = own.isV4() && (flags & IFA_F_SECONDARY) != 0; // the bit means "temporary" in IPv6
+        boolean taken = (flags & IFA_F_DADFAILED) != 0; // by another host: it will never be this one's
+        if (own != null && !taken && addresses.size() < Limits.HOST_ENTRIES && prefixLength <= bits(own)) {
+            boolean secondary = (flags & IFA_F_SECONDARY) != 0; // IFA_F_TEMPORARY of IPv6 is the same bit
             boolean deprecated = (flags & IFA_F_DEPRECATED) != 0;
+            boolean tentative = (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) == IFA_F_TENTATIVE;
             Cidr cidr = new Cidr(own, prefixLength);
-            addresses.add(new HostNetwork.Address(body.getInt(4), cidr, scope < RT_SCOPE_LINK, secondary, deprecated));
+            addresses.add(new HostNetwork.Address(
+                    body.getInt(4), cidr, scope < RT_SCOPE_LINK, secondary, deprecated, tentative));
         }
         return attributes.whole;
     }

@@ -106,17 +106,30 @@ public final class ReadyList {
 
     /** Moves all who wait to the end of the round. */
     private void begin() {
-        if (waiting.next == waiting) {
+        append(waiting, round);
+    }
+
+    /**
+     * Puts all that are listed here at the end of {@code other}, in order; of a list that is not drained, but in which nodes wait for something
+     * else than their turn.
+     */
+    public void moveTo(ReadyList other) {
+        assert round.next == round : "of a list that is being drained";
+        append(waiting, other.waiting);
+    }
+
+    private static void append(Node from, Node to) {
+        if (from.next == from) {
             return;
         }
-        Node first = waiting.next;
-        Node last = waiting.previous;
-        first.previous = round.previous;
-        round.previous.next = first;
-        last.next = round;
-        round.previous = last;
-        waiting.next = waiting;
-        waiting.previous = waiting;
+        Node first = from.next;
+        Node last = from.previous;
+        first.previous = to.previous;
+        to.previous.next = first;
+        last.next = to;
+        to.previous = last;
+        from.next = from;
+        from.previous = from;
     }
 
     private void visit(Node node, long nowNs) {

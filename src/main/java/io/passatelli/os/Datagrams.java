@@ -249,8 +249,9 @@ public final class Datagrams {
         return controls.get(JAVA_INT, controlAt(i) + CMSG_DATA + (isLocal6(i) ? 16 : 0));
     }
 
-    /** For a kernel made of Java: datagram {@code i} was received, {@code bytes} long, or sent. */
+    /** For a kernel made of Java: datagram {@code i} was received, {@code bytes} long, or sent. It has no control data, but for {@link #setLocal}. */
     public void set(int i, int bytes, boolean truncated) {
+        headers.set(JAVA_LONG, at(i) + Msg.MSG_CONTROLLEN, 0);
         headers.set(JAVA_INT, at(i) + MSG_LEN, bytes);
         headers.set(JAVA_INT, at(i) + Msg.MSG_FLAGS, truncated ? Socket.MSG_TRUNC : 0);
     }

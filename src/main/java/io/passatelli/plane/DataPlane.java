@@ -6,8 +6,13 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.PortForward;
+import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowTable;
+import io.passatelli.forward.ForwardTable;
+import io.passatelli.forward.ListenerSet;
+import io.passatelli.guest.ErrorComposer;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
 import io.passatelli.guest.Neighbours;
@@ -16,7 +21,10 @@ import io.passatelli.link.Link;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.proto.arp.ArpResponder;
 import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.dhcpv6.Dhcp6Responder;
 import io.passatelli.proto.icmp.IcmpTranslator;
+import io.passatelli.proto.ndp.NdpResponder;
+import io.passatelli.proto.udp.UdpTranslator;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
@@ -36,15 +44,24 @@ public final class DataPlane implements AutoCloseable {
     private final Counters counters = new Counters();
     private final MeteredLink link;
     private final FlowTable flows;
+    private final GuestState guest;
     private final Neighbours neighbours;
+    private final AddressMap addresses;
     private final ArpResponder arp;
+    private final NdpResponder ndp;
+    private final DhcpResponder dhcp;
     private final IcmpTranslator icmp;
+    private final UdpTranslator udp;
+    private final ListenerSet listeners;
     private final FrameRouter router;
     private final PlaneHandle handle;
+    private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
+    private List<ForwardTable.Refusal> refusedForwards;
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
+        this.config = config;
         loop = new EventLoop(around.os(), around.clock(), around.log());
         Link made = null;
         try {
@@ -52,22 +69,31 @@ public final class DataPlane implements AutoCloseable {
             link = new MeteredLink(made);
             flows = new FlowTable(
                     Limits.FLOWS, around.seeds().getAsLong(), around.seeds().getAsLong());
-            GuestState guest = new GuestState(config.guest());
+            guest = new GuestState(config.guest());
             neighbours = new Neighbours(config);
             FrameComposer composer = new FrameComposer(guest, neighbours);
+            addresses = new AddressMap(config);
             icmp = new IcmpTranslator(
-                    config,
-                    new AddressMap(config),
-                    new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
-            DhcpResponder dhcp = new DhcpResponder(config, guest, composer, link);
+                    config, addresses, new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
+            dhcp = new DhcpResponder(config, guest, composer, link);
             sayTooLong(dhcp, around.log());
             arp = new ArpResponder(guest, composer, link);
-            Responders responders = new Responders(arp, dhcp, icmp);
+            Dhcp6Responder dhcp6 = new Dhcp6Responder(config, guest, composer, link);
+            ndp = new NdpResponder(
+                    config,
+                    new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
+            udp = new UdpTranslator(
+                    config,
+                    new UdpTranslator.Parts(
+                            loop, flows, link, guest, composer, new ErrorComposer(guest, composer), counters));
+            listeners = new ListenerSet(loop, udp.acceptor());
+            Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
-            handle = new PlaneHandle(loop, this::snapshot);
+            handle = new PlaneHandle(loop, this::snapshot, this::adopt);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
+            refusedForwards = listen(config, around.log());
         } catch (Throwable t) {
             if (made != null) {
                 made.close();
@@ -75,6 +101,21 @@ public final class DataPlane implements AutoCloseable {
             loop.close();
             throw t;
         }
+    }
+
+    private List<ForwardTable.Refusal> listen(PlaneConfig config, Log log) {
+        boolean ip6 = config.has(Service.IP6) && config.guest().ip6() != null;
+        List<PortForward> rules = config.has(Service.UDP) ? config.forwards() : List.of();
+        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, config.has(Service.IP4), ip6));
+        for (ForwardTable.Refusal refusal : refusals) {
+            log.warn(refusal.why());
+        }
+        return refusals;
+    }
+
+    /** What of the configuration's forwards cannot be had, and why; the others are. Before {@link #run}, or on the loop thread. */
+    public List<ForwardTable.Refusal> refusedForwards() {
+        return refusedForwards;
     }
 
     private static void sayTooLong(DhcpResponder dhcp, Log log) {
@@ -105,6 +146,23 @@ public final class DataPlane implements AutoCloseable {
                 neighbours.remove(0, Ip.low(address));
             }
         });
+    }
+
+    /**
+     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay. What is on, and what is forwarded,
+     * stays as it was at the start: those are the same in {@code next}. Loop thread.
+     */
+    public void adopt(PlaneConfig next) {
+        assert next.services().equals(config.services());
+        assert next.forwards().equals(config.forwards());
+        config = next;
+        guest.adopt(next.guest());
+        neighbours.adopt(next);
+        addresses.adopt(next);
+        dhcp.adopt(next);
+        icmp.adopt(next);
+        udp.adopt(next);
+        router.adopt(next);
     }
 
     public PlaneHandle handle() {
@@ -154,6 +212,8 @@ public final class DataPlane implements AutoCloseable {
     public void close() {
         handle.ended();
         icmp.close();
+        listeners.close();
+        udp.close();
         if (neighbourWatch != null) {
             neighbourWatch.close();
         }

@@ -15,8 +15,11 @@ import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
 import io.passatelli.link.RxBatch;
 import io.passatelli.proto.dhcp.DhcpResponder;
+import io.passatelli.proto.dhcpv6.Dhcp6Responder;
+import io.passatelli.proto.ndp.NdpResponder;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
+import io.passatelli.wire.Icmp6;
 import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Ip6;
 import io.passatelli.wire.Udp;
@@ -92,8 +95,19 @@ final class FrameRouter implements Link.Listener {
             for (int i = 0; i < count; i++) {
                 counters.count(guarded(i, queue, nowNs));
             }
+            endBatch(nowNs);
         } finally {
             link.release(queue, batch);
+        }
+    }
+
+    /** What translators gathered of the frames leaves before their memory goes back. */
+    @HotPath
+    private void endBatch(long nowNs) {
+        try {
+            responders.udp().endBatch(nowNs);
+        } catch (Throwable t) {
+            counters.count(violated(batch.frame(last), t, nowNs));
         }
     }
 
@@ -131,6 +145,7 @@ final class FrameRouter implements Link.Listener {
         try {
             return routeWhole(reassembler.whole(), 0, queue, nowNs);
         } finally {
+            endBatch(nowNs);
             reassembler.release();
         }
     }
@@ -153,7 +168,7 @@ final class FrameRouter implements Link.Listener {
         return switch (frame.etherType()) {
             case Ethernet.ARP -> responders.arp().onFrame(frame, queue, nowNs);
             case Ethernet.IP4 -> route4(frames, i, queue, nowNs);
-            default -> route6(frames, i);
+            default -> route6(frames, i, queue, nowNs);
         };
     }
 
@@ -165,18 +180,31 @@ final class FrameRouter implements Link.Listener {
             case Ip4.UDP ->
                 Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
                         ? responders.dhcp().onDatagram(frames, i, queue, nowNs)
-                        : Drop.UDP_UNSUPPORTED;
+                        : responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
     }
 
     @HotPath
-    private Drop route6(RxBatch frames, int i) {
-        return switch (frames.frame(i).protocol()) {
-            case Ip6.ICMP -> Drop.ICMP_OFF;
-            case Ip4.UDP -> Drop.UDP_UNSUPPORTED;
+    private Drop route6(RxBatch frames, int i, int queue, long nowNs) {
+        Frame frame = frames.frame(i);
+        return switch (frame.protocol()) {
+            case Ip6.ICMP ->
+                NdpResponder.handles(Icmp6.type(frame.bytes(), frame.l4()))
+                        ? responders.ndp().onMessage(frames, i, queue, nowNs)
+                        : responders.icmp().onMessage(frames, i, queue, nowNs);
+            case Ip4.UDP ->
+                isDhcp6(frame)
+                        ? responders.dhcp6().onDatagram(frames, i, queue, nowNs)
+                        : responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
+    }
+
+    @HotPath
+    private boolean isDhcp6(Frame frame) {
+        return Udp.dstPort(frame.bytes(), frame.l4()) == Dhcp6Responder.PORT
+                && responders.dhcp6().isFor(frame.dstHigh(), frame.dstLow());
     }
 
     @HotPath
@@ -221,23 +249,30 @@ final class FrameRouter implements Link.Listener {
     @Override
     public void onWritable(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
+        responders.udp().onLinkWritable();
     }
 
     @Override
     public void onUp(Caps caps, long nowNs) {
         up = true;
         responders.icmp().onLinkUp(caps);
-        Drop drop = responders.arp().requestGuest(0);
-        if (drop != Drop.NONE) {
-            counters.count(drop); // NONE is for frames of the guest
-        }
+        responders.udp().onLinkUp(caps);
+        countLost(responders.arp().requestGuest(0));
+        countLost(responders.ndp().onLinkUp(nowNs));
         events.onGuestUp();
     }
 
-    /** Echo keeps nothing that depends on the rings. */
+    private void countLost(Drop drop) {
+        if (drop != Drop.NONE) {
+            counters.count(drop); // NONE is for frames of the guest
+        }
+    }
+
+    /** Echo and UDP keep nothing that depends on the rings. */
     @Override
     public void onReset(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
+        responders.udp().onLinkWritable();
     }
 
     @Override
@@ -245,6 +280,8 @@ final class FrameRouter implements Link.Listener {
         up = false;
         reassembler.clear();
         responders.icmp().onLinkDown();
+        responders.ndp().onLinkDown();
+        responders.udp().onLinkDown();
         events.onGuestDown(errno);
     }
 }

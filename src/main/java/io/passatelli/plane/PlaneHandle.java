@@ -1,30 +1,39 @@
 package io.passatelli.plane;
 
+import io.passatelli.config.PlaneConfig;
 import io.passatelli.loop.EventLoop;
 import org.jspecify.annotations.Nullable;
 
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /** The only thread-safe door to a plane: any thread may use it, before, while and after the plane runs. */
 public final class PlaneHandle {
     private final EventLoop loop;
     private final Supplier<PlaneStats> snapshot;
+    private final Consumer<PlaneConfig> adopter;
     /** Asked for, and perhaps not answered yet; bounded by the mailbox, which refuses first. */
     private final Queue<CompletableFuture<PlaneStats>> asked = new ConcurrentLinkedQueue<>();
 
     private volatile @Nullable PlaneStats last;
 
-    PlaneHandle(EventLoop loop, Supplier<PlaneStats> snapshot) {
+    PlaneHandle(EventLoop loop, Supplier<PlaneStats> snapshot, Consumer<PlaneConfig> adopter) {
         this.loop = loop;
         this.snapshot = snapshot;
+        this.adopter = adopter;
     }
 
     /** The loop's turn under way is the last. */
     public void stop() {
         loop.stop();
+    }
+
+    /** Gives the plane another configuration, {@link DataPlane#adopt}; false if it has ended, or has too much to do: it has the old one then. */
+    public boolean adopt(PlaneConfig config) {
+        return loop.mailbox().offer(() -> adopter.accept(config));
     }
 
     /**

@@ -29,6 +29,10 @@ public final class Icmp6 {
     public static final int PARAMETER_PROBLEM = 4;
     public static final int ECHO_REQUEST = 128;
     public static final int ECHO_REPLY = 129;
+    /** RFC 2710 §3.1. */
+    public static final int MLD_QUERY = 130;
+
+    public static final int MLD_DONE = 132;
     /** RFC 4861 §4. */
     public static final int ROUTER_SOLICITATION = 133;
 
@@ -36,6 +40,8 @@ public final class Icmp6 {
     public static final int NEIGHBOR_SOLICITATION = 135;
     public static final int NEIGHBOR_ADVERTISEMENT = 136;
     public static final int REDIRECT = 137;
+    /** RFC 3810 §5.2. */
+    public static final int MLD2_REPORT = 143;
 
     private static final long TYPE = 0;
     private static final long CODE = 1;

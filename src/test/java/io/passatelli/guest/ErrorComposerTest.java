@@ -9,6 +9,7 @@ import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Packets;
+import io.passatelli.wire.Packets6;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -98,7 +99,7 @@ class ErrorComposerTest {
                 .put(Packets.ip(FAR4))
                 .put(datagram)
                 .array();
-        byte[] message = summed(0, icmp(type, code, word, Packets.withIp4Checksum(quote, 0)));
+        byte[] message = summed(icmp(type, code, word, Packets.withIp4Checksum(quote, 0)));
         byte[] packet = Packets.ip4(1, from, GUEST4, message);
         packet[4] = packet[5] = 0;
         packet[8] = (byte) 255;
@@ -106,10 +107,9 @@ class ErrorComposerTest {
     }
 
     private static byte[] error6(String from, int type, int code, int word, int hops, int length, byte[] datagram) {
-        byte[] message = icmp(type, code, word, ip6(17, hops, length, GUEST6, FAR6, datagram));
-        message = summed(pseudo6(from, GUEST6, 58, message.length), message);
-        return Packets.ethernet(
-                Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, ip6(58, 255, message.length, from, GUEST6, message));
+        byte[] quote = Packets6.ip6(17, hops, length, GUEST6, FAR6, datagram);
+        byte[] message = Packets6.withChecksum(58, from, GUEST6, icmp(type, code, word, quote), 2);
+        return Packets6.toGuest(58, from, GUEST6, message);
     }
 
     private static byte[] icmp(int type, int code, int word, byte[] quote) {
@@ -122,40 +122,12 @@ class ErrorComposerTest {
                 .array();
     }
 
-    /** With the checksum in its place, over what {@code before} is the sum of, too. */
-    private static byte[] summed(int before, byte[] message) {
-        int sum = before + Packets.naiveSum(message, 0, message.length);
-        sum = ~((sum & 0xffff) + (sum >>> 16));
+    /** With the checksum in its place. */
+    private static byte[] summed(byte[] message) {
+        int sum = ~Packets.naiveSum(message, 0, message.length);
         message[2] = (byte) (sum >>> 8);
         message[3] = (byte) sum;
         return message;
-    }
-
-    private static byte[] ip6(int next, int hops, int length, String src, String dst, byte[] payload) {
-        return ByteBuffer.allocate(40 + payload.length)
-                .putInt(0x6000_0000)
-                .putShort((short) length)
-                .put((byte) next)
-                .put((byte) hops)
-                .put(octets(src))
-                .put(octets(dst))
-                .put(payload)
-                .array();
-    }
-
-    private static int pseudo6(String src, String dst, int protocol, int length) {
-        byte[] pseudo = ByteBuffer.allocate(40)
-                .put(octets(src))
-                .put(octets(dst))
-                .putInt(length)
-                .putInt(protocol)
-                .array();
-        return Packets.naiveSum(pseudo, 0, pseudo.length);
-    }
-
-    private static byte[] octets(String text) {
-        Ip ip = Ip.parse(text);
-        return ByteBuffer.allocate(16).putLong(ip.high()).putLong(ip.low()).array();
     }
 
     private static byte[] udp(int srcPort, int dstPort, int length, int checksum, byte[] payload) {
@@ -166,11 +138,6 @@ class ErrorComposerTest {
                 .putShort((short) checksum)
                 .put(payload)
                 .array();
-    }
-
-    private static int udpChecksum6(byte[] datagram) {
-        int sum = pseudo6(GUEST6, FAR6, 17, datagram.length) + Packets.naiveSum(datagram, 0, datagram.length);
-        return ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
     }
 
     private static byte[] counting(int length) {
@@ -193,9 +160,8 @@ class ErrorComposerTest {
     void closedPort6QuotesTheDatagramThatTheGuestSent() {
         byte[] payload = counting(11);
         about(GUEST6, 40_000, FAR6, 53, 11);
-        int checksum = udpChecksum6(udp(40_000, 53, 19, 0, payload));
-        assertThat(error(FAR6, 1, 4, 0, payload))
-                .isEqualTo(error6(FAR6, 1, 4, 0, 64, 19, udp(40_000, 53, 19, checksum, payload)));
+        byte[] sent = Packets6.udp(GUEST6, 40_000, FAR6, 53, payload);
+        assertThat(error(FAR6, 1, 4, 0, payload)).isEqualTo(error6(FAR6, 1, 4, 0, 64, 19, sent));
     }
 
     @Example
@@ -229,7 +195,7 @@ class ErrorComposerTest {
         byte[] sent4 = Packets.udp(GUEST4, 33_434, FAR4, 33_435, new byte[0]);
         assertThat(error(HOP4, 11, 0, 99, new byte[0])).isEqualTo(error4(HOP4, 11, 0, 0, 1, 8, sent4));
         about(GUEST6, 33_434, FAR6, 33_435, 0);
-        byte[] sent6 = udp(33_434, 33_435, 8, udpChecksum6(udp(33_434, 33_435, 8, 0, new byte[0])), new byte[0]);
+        byte[] sent6 = Packets6.udp(GUEST6, 33_434, FAR6, 33_435, new byte[0]);
         assertThat(error(HOP6, 3, 0, 99, new byte[0])).isEqualTo(error6(HOP6, 3, 0, 0, 1, 8, sent6));
     }
 

@@ -24,7 +24,7 @@ class HostNetworkTest {
     }
 
     private static Address address(int index, String cidr) {
-        return new Address(index, cidr(cidr), true, false, false);
+        return new Address(index, cidr(cidr), true, false, false, false);
     }
 
     private static HostNetwork host(List<Address> addresses, Route... routes) {
@@ -83,16 +83,17 @@ class HostNetworkTest {
                 route("0.0.0.0/0", 2, "10.2.0.1", 0),
                 route("0.0.0.0/0", 3, "10.3.0.1", 50));
 
-        assertThat(host.template4(ETH1)).isEqualTo(new Template(ETH1, cidr("10.3.0.2/16"), Ip.parse("10.3.0.1")));
+        assertThat(host.template(Family.IP4, ETH1))
+                .isEqualTo(new Template(ETH1, cidr("10.3.0.2/16"), Ip.parse("10.3.0.1")));
         assertThat(host.named("eth1")).isEqualTo(ETH1);
         assertThat(host.named("eth2")).isNull();
     }
 
     @Test
     void theBestAddressIsGlobalThenNotDeprecatedThenNotSecondary() {
-        var linkLocal = new Address(2, cidr("169.254.1.1/16"), false, false, false);
-        var deprecated = new Address(2, cidr("10.0.0.2/24"), true, false, true);
-        var secondary = new Address(2, cidr("10.0.0.3/24"), true, true, false);
+        var linkLocal = new Address(2, cidr("169.254.1.1/16"), false, false, false, false);
+        var deprecated = new Address(2, cidr("10.0.0.2/24"), true, false, true, false);
+        var secondary = new Address(2, cidr("10.0.0.3/24"), true, true, false, false);
         var best = address(2, "10.0.0.4/24");
         var elsewhere = address(3, "10.9.9.9/24");
 
@@ -106,7 +107,8 @@ class HostNetworkTest {
     }
 
     private static String chosen(Address... addresses) {
-        return String.valueOf(host(List.of(addresses)).template4(ETH0).address());
+        return String.valueOf(
+                host(List.of(addresses)).template(Family.IP4, ETH0).address());
     }
 
     @Test

@@ -64,14 +64,14 @@ class RtNetlinkTest {
     void addressesAreFoundWithTheirStanding() {
         assertThat(recorded().addresses())
                 .contains(
-                        new Address(2, cidr("169.254.7.7/16"), false, false, false),
-                        new Address(2, cidr("10.77.0.2/24"), true, false, false),
-                        new Address(2, cidr("10.77.0.9/24"), true, true, false),
-                        new Address(3, cidr("10.88.0.2/24"), true, false, true),
-                        new Address(3, cidr("10.88.1.2/32"), true, false, false), // not its peer 10.88.1.1
-                        new Address(1, cidr("127.0.0.1/8"), false, false, false),
-                        new Address(2, cidr("fd77::2/64"), true, false, false),
-                        new Address(2, cidr("fe80::5054:ff:feaa:1/64"), false, false, false));
+                        new Address(2, cidr("169.254.7.7/16"), false, false, false, false),
+                        new Address(2, cidr("10.77.0.2/24"), true, false, false, false),
+                        new Address(2, cidr("10.77.0.9/24"), true, true, false, false),
+                        new Address(3, cidr("10.88.0.2/24"), true, false, true, false),
+                        new Address(3, cidr("10.88.1.2/32"), true, false, false, false), // not its peer 10.88.1.1
+                        new Address(1, cidr("127.0.0.1/8"), false, false, false, false),
+                        new Address(2, cidr("fd77::2/64"), true, false, false, false),
+                        new Address(2, cidr("fe80::5054:ff:feaa:1/64"), false, false, false, false));
     }
 
     @Test

@@ -5,6 +5,7 @@ import io.passatelli.base.Drop;
 import io.passatelli.base.Log;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.Service;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
 import io.passatelli.host.ResolvConf;
@@ -102,8 +103,8 @@ public final class TapPlane {
                 .dhcpDns(true)
                 .dhcpSearch(true)
                 .outbound(words(given, "outbound"))
-                .outboundInterface(given.get("interface"))
-                .icmp(!"no".equals(given.get("icmp")));
+                .outboundInterface4(given.get("interface"))
+                .with(Service.ICMP, !"no".equals(given.get("icmp")));
         String mtu = given.get("mtu");
         if (mtu != null) {
             options.mtu(mtu);

@@ -9,12 +9,13 @@ import org.junit.jupiter.params.provider.EnumSource;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** udp(7) over loopback, on every kernel. */
 @ParameterizedClass
-@EnumSource(value = World.class, names = "LINUX")
+@EnumSource(World.class)
 class UdpStoryTest extends OsStory {
     private static final Ip OTHER = Ip.v4(0x7f000002);
     private static final Ip ANY4 = Ip.v4(0);
@@ -64,15 +65,11 @@ class UdpStoryTest extends OsStory {
         assertThat(rc).isZero();
     }
 
-    /** A port at which nobody is, though nobody else gets it meanwhile. */
-    private int closedPort(Ip family) {
-        int fd = socket(family);
-        assertThat(calls.bind(fd, family.isV4() ? OTHER : Ip.LOOPBACK6, 0)).isZero();
-        int port = calls.port(fd);
-        if (!family.isV4()) {
-            close(fd);
-        }
-        return port;
+    /** A port at which nobody listens, though nobody else gets it meanwhile: its socket hears only a peer that there is not. */
+    private int closedPort(Ip address) {
+        int fd = bound(address);
+        assertThat(calls.connect(fd, address, 9)).isZero();
+        return calls.port(fd);
     }
 
     private static byte[] bytes(String text) {
@@ -301,8 +298,12 @@ class UdpStoryTest extends OsStory {
             calls.add(epoll, fd, Epoll.IN | Epoll.OUT | Epoll.ET);
             calls.eventsOf(epoll, fd);
             send(fd, "is anybody there");
-            int shown = calls.events(epoll, 1, Calls.PATIENCE_NS).getOrDefault((long) fd, 0);
-            assertThat(shown & Epoll.ERR).isEqualTo(Epoll.ERR);
+            int shown = 0;
+            while ((shown & Epoll.ERR) == 0) { // an edge of EPOLLOUT may come first
+                Map<Long, Integer> events = calls.events(epoll, 1, Calls.PATIENCE_NS);
+                assertThat(events).containsOnlyKeys((long) fd);
+                shown = events.getOrDefault((long) fd, 0);
+            }
             assertThat(calls.eventsOf(epoll, fd)).isZero();
             assertThat(udp.send(fd, bytes("y"))).isEqualTo(-Errno.ECONNREFUSED);
             UdpCalls.Trouble expected = new UdpCalls.Trouble(
@@ -341,20 +342,28 @@ class UdpStoryTest extends OsStory {
         assertThat(udp.errors(fd)).hasSize(1);
     }
 
+    private int sendSegmented(int fd, byte[] bytes, int segment) {
+        int rc = udp.sendSegmented(fd, bytes, segment);
+        while (rc == -Errno.EAGAIN) {
+            assertThat(calls.await(fd, Epoll.OUT) & Epoll.OUT).isEqualTo(Epoll.OUT);
+            rc = udp.sendSegmented(fd, bytes, segment);
+        }
+        return rc;
+    }
+
     @Test
     void segmentsLeaveAsDatagrams() {
         int to = bound(LOCAL);
         int from = connected(LOCAL, calls.port(to));
-        assertThat(udp.sendSegmented(from, bytes(2_500), 1_000)).isEqualTo(1);
+        assertThat(sendSegmented(from, bytes(2_500), 1_000)).isEqualTo(1);
         assertThat(udp.sent(0)).isEqualTo(2_500);
         List<UdpCalls.Datagram> got = receive(to, 3, 2_000);
         assertThat(got).extracting(d -> d.bytes().length).containsExactly(1_000, 1_000, 500);
-        assertThat(udp.sendSegmented(from, bytes(300), 1_000)).isEqualTo(1);
+        assertThat(sendSegmented(from, bytes(300), 1_000)).isEqualTo(1);
         assertThat(receive(to).bytes()).isEqualTo(bytes(300));
-        assertThat(udp.sendSegmented(from, bytes(Socket.UDP_MAX_SEGMENTS * 10), 10))
-                .isEqualTo(1);
+        assertThat(sendSegmented(from, bytes(Socket.UDP_MAX_SEGMENTS * 10), 10)).isEqualTo(1);
         assertThat(receive(to, Socket.UDP_MAX_SEGMENTS, 100)).hasSize(Socket.UDP_MAX_SEGMENTS);
-        assertThat(udp.sendSegmented(from, bytes(129 * 100), 100)).isEqualTo(-Errno.EINVAL);
+        assertThat(sendSegmented(from, bytes(129 * 100), 100)).isEqualTo(-Errno.EINVAL);
     }
 
     @Test

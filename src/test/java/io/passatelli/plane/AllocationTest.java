@@ -8,13 +8,16 @@ import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.lab.Lab;
 import io.passatelli.os.LinuxOs;
 import io.passatelli.os.Os;
 import io.passatelli.wire.Packets;
+import io.passatelli.wire.Packets6;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
@@ -33,22 +36,26 @@ class AllocationTest {
     private static final int AHEAD = 32;
     private static final String GUEST = "10.77.0.2";
     private static final String GATEWAY = "10.77.0.1";
+    private static final String GUEST6 = "fd77::2";
+    private static final String ROUTER6 = "fe80::1";
 
-    @Test
-    void echoesThroughASimulatedSocketAllocateNothing() {
-        assertThat(allocatedBy(new EchoOs(1))).isZero();
+    @ParameterizedTest
+    @ValueSource(strings = {GATEWAY, ROUTER6})
+    void echoesThroughASimulatedSocketAllocateNothing(String to) {
+        assertThat(allocatedBy(new EchoOs(1), to)).isZero();
     }
 
     @Tag("netns")
-    @Test
-    void echoesThroughARealPingSocketAllocateNothing() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {GATEWAY, ROUTER6})
+    void echoesThroughARealPingSocketAllocateNothing(String to) throws Exception {
         try (Lab lab = Lab.up();
                 LinuxOs os = new LinuxOs()) {
             AtomicReference<Long> bytes = new AtomicReference<>();
             AtomicReference<Throwable> failure = new AtomicReference<>();
             int rc = os.within(Lab.pathOf(lab.pod()).toString(), () -> {
                 try {
-                    bytes.set(allocatedBy(os));
+                    bytes.set(allocatedBy(os, to));
                 } catch (Throwable t) {
                     failure.set(t);
                 }
@@ -61,14 +68,17 @@ class AllocationTest {
     }
 
     /** Bytes that this thread allocated while its plane moved {@link #FRAMES} echoes, the loop's turns included: the least of the rounds. */
-    private static long allocatedBy(Os os) {
+    private static long allocatedBy(Os os, String to) {
         byte[] payload = new byte[56];
         Arrays.fill(payload, (byte) 'x');
-        byte[] request = Packets.ethernet(
-                Packets.OUR_MAC,
-                Packets.GUEST_MAC,
-                0x0800,
-                Packets.ip4(1, GUEST, GATEWAY, Packets.icmp4(8, 4242, 1, payload)));
+        boolean ip6 = to.equals(ROUTER6);
+        byte[] request = ip6
+                ? Packets6.fromGuest(58, GUEST6, to, Packets6.icmp6(128, GUEST6, to, 4242, 1, payload))
+                : Packets.ethernet(
+                        Packets.OUR_MAC,
+                        Packets.GUEST_MAC,
+                        0x0800,
+                        Packets.ip4(1, GUEST, to, Packets.icmp4(8, 4242, 1, payload)));
         Treadmill guest = new Treadmill(request, AHEAD);
         GuestNetwork network = new GuestNetwork(
                 new Cidr(Ip.parse(GUEST), 24),
@@ -80,8 +90,10 @@ class AllocationTest {
                 null,
                 null,
                 GuestNetwork.DEFAULT_MAC,
-                null);
-        PlaneConfig config = PlaneConfig.of(network).host4(HostSide.mapping(Ip.parse(GATEWAY)));
+                new Ip6Network(new Cidr(Ip.parse(GUEST6), 64), false, Ip.parse(ROUTER6), List.of()));
+        PlaneConfig config = PlaneConfig.of(network)
+                .host4(HostSide.mapping(Ip.parse(GATEWAY)))
+                .host6(HostSide.mapping(Ip.parse(ROUTER6)));
         Surroundings around = new Surroundings(os, Clock.system(), Log.silent(), () -> 1);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (DataPlane plane = new DataPlane(config, around, (its, counters, log) -> guest, PlaneEvents.NOBODY)) {
@@ -96,8 +108,10 @@ class AllocationTest {
             assertThat(guest.answered()).isGreaterThanOrEqualTo(WARM_UP + FRAMES);
             assertThat(stats.drops().get(Drop.NONE)).isEqualTo(guest.answered());
             assertThat(stats.invariantViolations()).isZero();
-            assertThat(Arrays.copyOfRange(guest.lastAnswer(), 26, 34))
-                    .isEqualTo(Arrays.copyOfRange(Packets.ip4(1, GATEWAY, GUEST, new byte[0]), 12, 20));
+            byte[] reply = ip6
+                    ? Packets6.toGuest(58, to, GUEST6, Packets6.icmp6(129, to, GUEST6, 4242, 1, payload))
+                    : PlaneScenario.echoReply(to, GUEST, 4242, 1, payload);
+            assertThat(guest.lastAnswer()).startsWith(Arrays.copyOf(reply, ip6 ? 54 : 34));
             return least;
         }
     }

@@ -10,6 +10,8 @@ import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
 import io.passatelli.os.SocketError;
+import io.passatelli.wire.Icmp4;
+import io.passatelli.wire.Icmp6;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -29,6 +31,7 @@ final class EchoOs implements Os {
     private final int[] owners = new int[RING];
     private final long[] refs;
     private final boolean[] open;
+    private final byte[] replyTypes;
     private final long[] peerHigh;
     private final long[] peerLow;
     private int lowest;
@@ -39,6 +42,7 @@ final class EchoOs implements Os {
     EchoOs(int sockets) {
         refs = new long[sockets];
         open = new boolean[sockets];
+        replyTypes = new byte[sockets];
         peerHigh = new long[sockets];
         peerLow = new long[sockets];
     }
@@ -88,7 +92,7 @@ final class EchoOs implements Os {
 
     @Override
     public int socket(int family, int type, int protocol) {
-        if (protocol != Socket.IPPROTO_ICMP) {
+        if (protocol != Socket.IPPROTO_ICMP && protocol != Socket.IPPROTO_ICMPV6) {
             return -Errno.EPROTONOSUPPORT;
         }
         while (lowest < open.length && open[lowest]) {
@@ -98,6 +102,7 @@ final class EchoOs implements Os {
             return -Errno.EMFILE;
         }
         open[lowest] = true;
+        replyTypes[lowest] = (byte) (family == Socket.AF_INET ? Icmp4.ECHO_REPLY : Icmp6.ECHO_REPLY);
         return FIRST_PING + lowest;
     }
 
@@ -193,8 +198,10 @@ final class EchoOs implements Os {
             MemorySegment.copy(from.segment(i), from.offset(i), ring, at, from.length(i));
             at += from.length(i);
         }
-        ring.set(ValueLayout.JAVA_BYTE, (long) slot * SLOT, (byte)
-                0); // echo reply; its checksum is nobody's matter here
+        ring.set(
+                ValueLayout.JAVA_BYTE,
+                (long) slot * SLOT,
+                replyTypes[fd - FIRST_PING]); // its checksum is nobody's matter here
         lengths[slot] = (int) from.total();
         owners[slot] = fd - FIRST_PING;
         return from.total();

@@ -6,6 +6,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.link.SimLink;
 import io.passatelli.os.Errno;
+import io.passatelli.os.Socket;
 import io.passatelli.os.sim.Chooser;
 import io.passatelli.os.sim.SimSettings;
 import io.passatelli.wire.Packets;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.stream.LongStream;
 
 import static io.passatelli.plane.PlaneScenario.GATEWAY;
@@ -120,12 +122,83 @@ class EchoScenarioTest {
     }
 
     @Test
-    void replyThatDoesNotFitTheGuestsMtuIsDropped() {
+    void replyThatDoesNotFitTheGuestsMtuComesInFragments() {
+        byte[] data = data(3000);
+        byte[] whole = Packets.icmp4(0, ID, 2, data);
         try (var t = PlaneScenario.setup().mtu(1400).start()) {
             t.host(FAR).answersEcho(0);
             t.guestPings(FAR, ID, 1, new byte[1372]).guestGetsReply(FAR, ID, 1, new byte[1372]);
-            t.guestPings(FAR, ID, 2, new byte[1373]).guestGetsNothing().dropped(Drop.ICMP_REPLY_TOO_LONG);
+            t.guestSends(PlaneScenario.echoRequest(GUEST, FAR, ID, 2, data)).runs(0);
+            for (int at = 0; at < whole.length; at += 1376) {
+                byte[] part = Arrays.copyOfRange(whole, at, Math.min(at + 1376, whole.length));
+                assertThat(t.link.next().bytes).isEqualTo(fragment(1, at, at + part.length < whole.length, part));
+            }
+            t.guestPings(FAR, ID, 3, new byte[1373]);
+            assertThat(t.link.next().bytes).hasSize(14 + 20 + 1376);
+            assertThat(t.link.next().bytes).hasSize(60).startsWith(fragment(2, 1376, false, new byte[5]));
+            t.guestGetsNothing().dropped();
         }
+    }
+
+    @Test
+    void fragmentsWaitForAGuestThatReadsSlowly() {
+        byte[] data = data(5000);
+        byte[] whole = Packets.icmp4(0, ID, 1, data);
+        try (var t = PlaneScenario.standard()) {
+            t.host(FAR).answersEcho(0);
+            t.link.guestStopsAfter(0, 2);
+            t.guestPings(FAR, ID, 1, data).guestPings(FAR, ID, 2);
+            assertThat(t.link.seen()).hasSize(2);
+            t.link.guestReads(0);
+            t.runs(0);
+            for (int at = 0; at < whole.length; at += 1480) {
+                byte[] part = Arrays.copyOfRange(whole, at, Math.min(at + 1480, whole.length));
+                assertThat(t.link.next().bytes).isEqualTo(fragment(1, at, at + part.length < whole.length, part));
+            }
+            t.guestGetsReply(FAR, ID, 2).guestGetsNothing().dropped();
+        }
+    }
+
+    @Test
+    void halfAReplyForAGuestThatLeftIsForgotten() {
+        try (var t = PlaneScenario.standard()) {
+            t.host(FAR).answersEcho(0);
+            t.link.guestStopsAfter(0, 1);
+            t.guestPings(FAR, ID, 1, data(5000));
+            t.link.guestLeaves(Errno.ECONNRESET);
+            t.runs(0).dropped(Drop.LINK_DOWN);
+            t.link.guestReads(0);
+            t.link.guestComes();
+            t.runs(0);
+            t.link.forgetSeen();
+            t.guestPings(FAR, ID, 2).guestGetsReply(FAR, ID, 2).guestGetsNothing();
+        }
+    }
+
+    @Test
+    void requestGoesAsFarAsTheGuestWantsItTo() {
+        try (var t = PlaneScenario.standard()) {
+            t.host(FAR).answersEcho(0);
+            t.guestPings(FAR, ID, 1);
+            int ping = t.os.openDescriptors() + 2; // the last one: 0 to 2 are not counted
+            assertThat(t.os.option(ping, Socket.IPPROTO_IP, Socket.IP_TTL)).isEqualTo(64);
+            byte[] near = PlaneScenario.echoRequest(GUEST, FAR, ID, 2, data(8));
+            near[14 + 8] = 3;
+            Packets.withIp4Checksum(near, 14);
+            t.guestSends(near).runs(0);
+            assertThat(t.os.option(ping, Socket.IPPROTO_IP, Socket.IP_TTL)).isEqualTo(3);
+            assertThat(t.host(FAR).echoes()).hasSize(2);
+        }
+    }
+
+    private static byte[] fragment(int id, int offset, boolean more, byte[] payload) {
+        byte[] packet = Packets.ip4(1, FAR, GUEST, payload);
+        packet[4] = 0;
+        packet[5] = (byte) id;
+        packet[6] = (byte) (offset >>> 11 | (more ? 0x20 : 0));
+        packet[7] = (byte) (offset >>> 3);
+        packet[8] = (byte) 255;
+        return Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x0800, Packets.withIp4Checksum(packet, 0));
     }
 
     @Test

@@ -17,6 +17,7 @@ import io.passatelli.os.sim.SimClock;
 import io.passatelli.os.sim.SimOs;
 import io.passatelli.os.sim.SimSettings;
 import io.passatelli.wire.Packets;
+import io.passatelli.wire.Packets6;
 import org.jspecify.annotations.Nullable;
 
 import java.nio.charset.StandardCharsets;
@@ -192,11 +193,23 @@ final class PlaneScenario implements AutoCloseable {
     }
 
     PlaneScenario guestPings(String to, int id, int sequence, byte[] data) {
-        guestSends(echoRequest(source, to, id, sequence, data));
+        guestSends(echoRequest(sourceFor(to), to, id, sequence, data));
         return runs(0);
     }
 
+    /** The guest's address that it speaks to {@code peer} from: the one that a scenario chose, if it is of the family. */
+    private String sourceFor(String peer) {
+        return isIp6(peer) && !isIp6(source) ? GUEST6 : source;
+    }
+
+    static boolean isIp6(String address) {
+        return address.indexOf(':') >= 0;
+    }
+
     static byte[] echoRequest(String from, String to, int id, int sequence, byte[] data) {
+        if (isIp6(to)) {
+            return Packets6.fromGuest(58, from, to, Packets6.icmp6(128, from, to, id, sequence, data));
+        }
         return icmp(from, to, Packets.icmp4(8, id, sequence, data));
     }
 
@@ -222,14 +235,22 @@ final class PlaneScenario implements AutoCloseable {
 
     PlaneScenario guestGetsReply(String from, int id, int sequence, byte[] data) {
         byte[] got = link.next().bytes;
+        byte[] wanted = echoReply(from, sourceFor(from), id, sequence, data);
+        assertThat(got).isEqualTo(Arrays.copyOf(wanted, Math.max(60, wanted.length)));
+        return this;
+    }
+
+    /** As we send it to the guest. */
+    static byte[] echoReply(String from, String to, int id, int sequence, byte[] data) {
+        if (isIp6(from)) {
+            return Packets6.toGuest(58, from, to, Packets6.icmp6(129, from, to, id, sequence, data));
+        }
         byte[] message = Packets.icmp4(0, id, sequence, data);
-        byte[] ip = Packets.ip4(1, from, source, message);
+        byte[] ip = Packets.ip4(1, from, to, message);
         ip[4] = 0; // identification: we send atomic datagrams, RFC 6864
         ip[5] = 0;
         ip[8] = (byte) 255;
-        byte[] wanted = Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x0800, Packets.withIp4Checksum(ip, 0));
-        assertThat(got).isEqualTo(Arrays.copyOf(wanted, Math.max(60, wanted.length)));
-        return this;
+        return Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x0800, Packets.withIp4Checksum(ip, 0));
     }
 
     PlaneScenario guestGetsNothing() {

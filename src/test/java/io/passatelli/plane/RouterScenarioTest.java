@@ -71,7 +71,7 @@ class RouterScenarioTest {
     @Test
     void whatNobodyHandlesIsCounted() {
         try (var t = PlaneScenario.standard()) {
-            t.guestSends(ip4(17, Packets.udp(GUEST, 4000, GATEWAY, 53, new byte[20])));
+            t.guestSends(ip4(17, Packets.udp(GUEST, 4000, GATEWAY, 0, new byte[20])));
             t.guestSends(ip4(6, new byte[20]));
             t.guestSends(ip4(47, new byte[20]));
             t.guestSends(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[60]));
@@ -79,7 +79,7 @@ class RouterScenarioTest {
             t.runs(0)
                     .guestGetsNothing()
                     .dropped(
-                            Drop.UDP_UNSUPPORTED,
+                            Drop.UDP_BAD_DESTINATION,
                             Drop.TCP_UNSUPPORTED,
                             Drop.IP4_PROTOCOL_UNKNOWN,
                             Drop.IP6_OFF,

@@ -92,7 +92,7 @@ class StormTest {
             Drop.DESCRIPTORS_EXHAUSTED,
             Drop.UDP_BAD_LENGTH,
             Drop.UDP_BAD_CHECKSUM,
-            Drop.UDP_UNSUPPORTED,
+            Drop.UDP_SOCKET_REFUSED,
             Drop.DHCP_BAD_OPTION,
             Drop.TCP_UNSUPPORTED,
             Drop.IP6_OFF);

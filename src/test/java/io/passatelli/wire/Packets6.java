@@ -31,12 +31,28 @@ public final class Packets6 {
         return Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, packet);
     }
 
+    /** From the guest to us. */
+    public static byte[] fromGuest(int nextHeader, String src, String dst, byte[] payload) {
+        return frame(ip6(nextHeader, src, dst, payload));
+    }
+
+    /** From us to the guest, hop limit 255. */
+    public static byte[] toGuest(int nextHeader, String src, String dst, byte[] payload) {
+        byte[] packet = ip6(nextHeader, 255, payload.length, src, dst, payload);
+        return Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, packet);
+    }
+
     public static byte[] ip6(int nextHeader, String src, String dst, byte[] payload) {
+        return ip6(nextHeader, 64, payload.length, src, dst, payload);
+    }
+
+    /** With a payload length of its own choice. */
+    public static byte[] ip6(int nextHeader, int hops, int length, String src, String dst, byte[] payload) {
         return ByteBuffer.allocate(40 + payload.length)
                 .putInt(0x6000_0000)
-                .putShort((short) payload.length)
+                .putShort((short) length)
                 .put((byte) nextHeader)
-                .put((byte) 64)
+                .put((byte) hops)
                 .put(address(src))
                 .put(address(dst))
                 .put(payload)
@@ -100,8 +116,13 @@ public final class Packets6 {
     }
 
     public static byte[] echoRequest(String src, String dst, int id, int sequence, byte[] payload) {
+        return icmp6(128, src, dst, id, sequence, payload);
+    }
+
+    /** An echo message, or what has its form. */
+    public static byte[] icmp6(int type, String src, String dst, int id, int sequence, byte[] payload) {
         byte[] message = ByteBuffer.allocate(8 + payload.length)
-                .put((byte) 128)
+                .put((byte) type)
                 .put((byte) 0)
                 .putShort((short) 0)
                 .putShort((short) id)
@@ -123,7 +144,7 @@ public final class Packets6 {
                 .put(message)
                 .array();
         int checksum = ~Packets.naiveSum(pseudo, 0, pseudo.length) & 0xffff;
-        checksum = checksum == 0 ? 0xffff : checksum;
+        checksum = checksum == 0 && protocol == 17 ? 0xffff : checksum; // only there it would say that there is none
         message[field] = (byte) (checksum >>> 8);
         message[field + 1] = (byte) checksum;
         return message;

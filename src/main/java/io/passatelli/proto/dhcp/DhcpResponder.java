@@ -37,7 +37,7 @@ public final class DhcpResponder {
     private final GuestState guest;
     private final FrameComposer composer;
     private final Link link;
-    private final @Nullable DhcpAnswers answers;
+    private @Nullable DhcpAnswers answers;
     private final MemorySegment in = Arena.global().allocate(Udp.LENGTH + Limits.DHCP_MESSAGE_BYTES, 8);
     private final MemorySegment out = Arena.global().allocate(Limits.CONTROL_FRAME_BYTES, 8);
     private final Offload offload = new Offload();
@@ -46,19 +46,29 @@ public final class DhcpResponder {
         this.guest = guest;
         this.composer = composer;
         this.link = link;
+        answers = answersFrom(config);
+    }
+
+    /** Answers as {@code config} says from now on; the guest learns it when it asks. {@link GuestState} has adopted it before. */
+    public void adopt(PlaneConfig config) {
+        answers = answersFrom(config);
+    }
+
+    private @Nullable DhcpAnswers answersFrom(PlaneConfig config) {
         Ip gateway = config.guest().gateway();
-        answers = config.has(Service.DHCP) && gateway != null
+        return config.has(Service.DHCP) && gateway != null
                 ? new DhcpAnswers(config.guest(), guest.our4(), gateway.v4())
                 : null;
     }
 
     /** Codes of options that a guest does not get unless it says that it takes messages of more than 576 bytes; for a line in the log at start. */
     public List<Integer> optionsTooLong() {
-        if (answers == null) {
+        DhcpAnswers now = answers;
+        if (now == null) {
             return List.of();
         }
         List<Integer> codes = new ArrayList<>();
-        for (DhcpOption option : answers.tooLong()) {
+        for (DhcpOption option : now.tooLong()) {
             codes.add(option.code());
         }
         return codes;
@@ -66,7 +76,8 @@ public final class DhcpResponder {
 
     /** Frame {@code i} is a UDP datagram to {@link #PORT}, parsed well; {@link Drop#NONE} when it was answered. */
     public Drop onDatagram(RxBatch batch, int i, int queue, long nowNs) {
-        if (answers == null) {
+        DhcpAnswers now = answers;
+        if (now == null) {
             return Drop.DHCP_OFF;
         }
         Frame frame = batch.frame(i);
@@ -84,7 +95,7 @@ public final class DhcpResponder {
         if (parsed instanceof DhcpMessage.Malformed(Drop why)) {
             return why;
         }
-        return answer(answers, ((DhcpMessage.Ok) parsed).message(), queue);
+        return answer(now, ((DhcpMessage.Ok) parsed).message(), queue);
     }
 
     /** A guest that offloads leaves the sum of the pseudo-header, or vouches for the checksum. */

@@ -27,12 +27,19 @@ import java.util.Arrays;
 
 /**
  * Echo replies on their way from ping sockets to the guest. One reply at a time lies in our memory; if the link has no room for it, it stays
- * there, and the flows that have more wait in a list, their replies in their sockets, until the link can be written again.
+ * there, and the flows that have more wait in a list, their replies in their sockets, until the link can be written again. What is longer than the
+ * guest's MTU goes in fragments, as a router of IPv4 or the sender of IPv6 would make them.
  */
 @HotPath
 final class EchoReplies {
     /** What a visit is charged for one message at least, bytes: so that tiny ones have their bound too. */
     private static final int LEAST_CHARGE = 512;
+
+    /** Of offsets of fragments, bytes: RFC 791 §3.1 and RFC 8200 §4.5. */
+    private static final int FRAGMENT_UNIT = 8;
+
+    /** Of the length fields in both IP headers. */
+    private static final int IP_LENGTH_MAX = 65_535;
 
     private final Os os;
     private final Link link;
@@ -49,6 +56,8 @@ final class EchoReplies {
     private final MemorySegment message = Arena.global().allocate(Limits.FRAME_BYTES, 8);
     /** Bytes of the reply in {@link #message} that the link has not taken yet, or 0. */
     private int heldLength;
+    /** How many of them it took, in fragments; those are multiples of eight. */
+    private int heldSent;
 
     private int heldQueue;
     private int heldProtocol;
@@ -56,6 +65,8 @@ final class EchoReplies {
     private long heldFromLow;
     private long heldToHigh;
     private long heldToLow;
+
+    private int fragmentId;
 
     private boolean up;
     private int frameBytes;
@@ -145,39 +156,97 @@ final class EchoReplies {
         if (length < Icmp4.LENGTH || Icmp4.type(message, 0) != echoReply || Icmp4.code(message, 0) != 0) {
             return Drop.ICMP_REPLY_UNEXPECTED;
         }
-        return length > most(flow.farHigh(), flow.farLow()) ? Drop.ICMP_REPLY_TOO_LONG : Drop.NONE;
+        return length > most(flow.isV4()) ? Drop.ICMP_REPLY_TOO_LONG : Drop.NONE;
     }
 
-    /** Bytes of one message toward the guest, behind IP headers of the address's family. */
-    private int most(long high, long low) {
-        int headers = FrameComposer.ipHeaders(high, low);
+    /** Bytes of the longest message that IP carries. */
+    private static int most(boolean v4) {
+        return v4 ? IP_LENGTH_MAX - Ip4.LENGTH : IP_LENGTH_MAX;
+    }
+
+    /** Bytes of one frame toward the guest behind {@code headers} of them. */
+    private int roomBehind(int headers) {
         return Math.min(frameBytes, mtu == 0 ? Integer.MAX_VALUE : Ethernet.LENGTH + mtu) - headers;
     }
 
-    /** Gives the reply we hold to the link; it stays where it is if there is no room. */
+    private int fragmentRoom(boolean v4) {
+        int room = roomBehind(v4 ? FrameComposer.ETHERNET_IP4 : FrameComposer.ETHERNET_IP6_FRAGMENT);
+        return Math.max(FRAGMENT_UNIT, room & -FRAGMENT_UNIT); // an MTU below that is none
+    }
+
+    /** Gives the reply we hold to the link; what it has no room for stays where it is. */
     private void deliver() {
-        int headers = FrameComposer.ipHeaders(heldFromHigh, heldFromLow);
-        if (link.reserve(heldQueue, batch, 1, headers, heldLength) == 0) {
-            return;
+        while (heldSent < heldLength) {
+            int taken = deliverFrame();
+            if (taken == 0) {
+                return;
+            }
+            if (taken < 0) {
+                counters.count(Drop.LINK_DOWN);
+                break;
+            }
         }
+        heldLength = 0;
+        heldSent = 0;
+    }
+
+    /** Returns what {@link Link#commit} does; or 0 if there was no room in the first place. */
+    private int deliverFrame() {
+        boolean v4 = heldProtocol == Ip4.ICMP;
+        int headers = v4 ? FrameComposer.ETHERNET_IP4 : FrameComposer.ETHERNET_IP6;
+        boolean whole = heldSent == 0 && heldLength <= roomBehind(headers);
+        if (!whole && !v4) {
+            headers = FrameComposer.ETHERNET_IP6_FRAGMENT;
+        }
+        int left = heldLength - heldSent;
+        int length = whole ? left : Math.min(left, fragmentRoom(v4));
+        if (link.reserve(heldQueue, batch, 1, headers, length) == 0) {
+            return 0;
+        }
+        if (whole) {
+            headers(length);
+        } else {
+            fragmentId += heldSent == 0 ? 1 : 0;
+            fragmentHeaders(length, length < left);
+        }
+        batch.borrow(0, message, heldSent, length);
+        int taken = link.commit(heldQueue, batch, 1);
+        heldSent += taken > 0 ? length : 0;
+        return taken;
+    }
+
+    private void headers(int length) {
         composer.ip(
                 batch.header(0),
                 batch.headerAt(0),
                 heldProtocol,
-                heldLength,
+                length,
                 heldFromHigh,
                 heldFromLow,
                 heldToHigh,
                 heldToLow);
-        batch.borrow(0, message, 0, heldLength);
-        int taken = link.commit(heldQueue, batch, 1);
-        if (taken == 0) {
+    }
+
+    private void fragmentHeaders(int length, boolean more) {
+        MemorySegment out = batch.header(0);
+        long at = batch.headerAt(0);
+        if (heldProtocol == Ip4.ICMP) {
+            int id = fragmentId & 0xffff;
+            composer.ip4Fragment(out, at, Ip4.ICMP, length, id, heldSent, more, (int) heldFromLow, (int) heldToLow);
             return;
         }
-        heldLength = 0;
-        if (taken < 0) {
-            counters.count(Drop.LINK_DOWN);
-        }
+        composer.ip6Fragment(
+                out,
+                at,
+                Ip6.ICMP,
+                length,
+                fragmentId,
+                heldSent,
+                more,
+                heldFromHigh,
+                heldFromLow,
+                heldToHigh,
+                heldToLow);
     }
 
     private void await(PingFlow flow) {
@@ -219,6 +288,7 @@ final class EchoReplies {
         up = false;
         if (heldLength > 0) {
             heldLength = 0;
+            heldSent = 0;
             counters.count(Drop.LINK_DOWN);
         }
         wake();

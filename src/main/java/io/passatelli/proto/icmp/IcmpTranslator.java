@@ -39,7 +39,8 @@ import io.passatelli.wire.Ip6;
  *
  * <p>A flow begins with a request and ends when the guest has sent none for {@code Limits.PING_IDLE_S}, or when its socket is of no more use:
  * then the next request begins another. A table that is full takes no flow: the idlest is not evicted, so a guest that pings everything cannot
- * break a conversation that goes on. Nothing of a request is kept. TTL and TOS do not travel, ICMP errors are not relayed.
+ * break a conversation that goes on. Nothing of a request is kept. TTL and hop limit travel, TOS does not; ICMP errors are
+ * not relayed.
  */
 public final class IcmpTranslator implements Handler {
     private static final long IDLE_NS = Limits.PING_IDLE_S * 1_000_000_000L;
@@ -112,6 +113,9 @@ public final class IcmpTranslator implements Handler {
             return Drop.ICMP_OFF;
         }
         Frame f = batch.frame(i);
+        if (Ip.isUnspecified(f.srcHigh(), f.srcLow())) {
+            return Drop.IP6_BAD_SOURCE; // of IPv4, such frames are not found good
+        }
         request.clear();
         if (!batch.gather(i, (int) (f.l4() - f.l2()), f.l4Length(), request)) {
             throw tooManyPieces();
@@ -136,7 +140,10 @@ public final class IcmpTranslator implements Handler {
         }
         PingFlow flow = (PingFlow) flows.at(index);
         try {
-            return send(flow, queue, nowNs);
+            flow.queue = queue;
+            flow.usedNs = nowNs;
+            limitHops(flow, f.ttl());
+            return send(flow);
         } catch (Throwable t) {
             end(flow);
             throw t;
@@ -158,10 +165,21 @@ public final class IcmpTranslator implements Handler {
         return sum;
     }
 
+    /** The request goes as far as the guest wants it to. What the kernel says does not matter: then it goes as far as usual. */
     @HotPath
-    private Drop send(PingFlow flow, int queue, long nowNs) {
-        flow.queue = queue;
-        flow.usedNs = nowNs;
+    private void limitHops(PingFlow flow, int ttl) {
+        int hops = Math.max(1, ttl); // the kernel has no less
+        if (hops == flow.hops) {
+            return;
+        }
+        flow.hops = hops;
+        int ignored = flow.isV4()
+                ? os.setOption(flow.fd, Socket.IPPROTO_IP, Socket.IP_TTL, hops)
+                : os.setOption(flow.fd, Socket.IPPROTO_IPV6, Socket.IPV6_UNICAST_HOPS, hops);
+    }
+
+    @HotPath
+    private Drop send(PingFlow flow) {
         long sent = os.sendmsg(flow.fd, request, SEND_FLAGS);
         if (sent >= 0) {
             return Drop.NONE;
@@ -291,6 +309,7 @@ public final class IcmpTranslator implements Handler {
             os.close(flow.fd);
             flow.fd = Os.NONE;
         }
+        flow.hops = PingFlow.HOPS_UNSET;
         if (flow.idle.isScheduled()) {
             loop.timers().cancel(flow.idle);
         }

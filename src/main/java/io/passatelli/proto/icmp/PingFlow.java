@@ -12,6 +12,9 @@ final class PingFlow extends Flow {
     /** Not in the list of flows that wait for room in the link. */
     static final int NOT_WAITING = -1;
 
+    /** The socket sends as far as the host does. */
+    static final int HOPS_UNSET = 0;
+
     final TimerWheel.Timer idle = new Idle();
     final ReadyList.Node ready = new Ready();
     private final IcmpTranslator owner;
@@ -24,6 +27,8 @@ final class PingFlow extends Flow {
     long hostLow;
     /** Whether the loop watches the socket. */
     boolean watched;
+    /** TTL or hop limit of its last request, which the socket has. */
+    int hops = HOPS_UNSET;
     /** The link's queue that its last request came from: its replies leave there. */
     int queue;
     /** When the guest last sent a request. */

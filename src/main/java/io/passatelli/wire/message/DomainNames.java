@@ -24,6 +24,15 @@ public final class DomainNames {
         return out.toByteArray();
     }
 
+    /** Several names one behind the other, none of them compressed: RFC 8415 §10, RFC 8106 §5.2. */
+    public static byte[] canonical(List<String> names) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        for (String name : names) {
+            out.writeBytes(canonical(name));
+        }
+        return out.toByteArray();
+    }
+
     /** Several names one behind the other; a tail that stood before is pointed at, counting from the first name (RFC 3397 §2). */
     public static byte[] compressed(List<String> names) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();

@@ -14,6 +14,12 @@ public enum Choice {
     RESET,
     /** Whether a handshake under way is over now. */
     HANDSHAKE,
+    /** Whether a datagram is lost between hosts. */
+    LOSS,
+    /** Whether a datagram arrives twice. */
+    DUPLICATE,
+    /** Whether a datagram finds no room at the interface: ENOBUFS. */
+    NO_BUFFER,
     /** The port or echo identifier of a socket bound to 0. */
     PORT
 }

@@ -3,7 +3,9 @@ package io.passatelli.os.sim;
 import io.passatelli.base.Ip;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** A host elsewhere on the simulated network, as the scenario wants it. Unless told otherwise it is silent. */
 public final class FarHost {
@@ -19,7 +21,19 @@ public final class FarHost {
     private long delayNs;
     private int errno;
 
-    FarHost() {}
+    private final SimKernel kernel;
+    private final Ip address;
+    private final SimWay way;
+    private final Map<Integer, FarUdp> udpPorts = new HashMap<>();
+    private List<Ip> routers = List.of();
+    private int pathMtu = Integer.MAX_VALUE;
+    private boolean up;
+
+    FarHost(SimKernel kernel, Ip address) {
+        this.kernel = kernel;
+        this.address = address;
+        this.way = new SimWay(kernel);
+    }
 
     /** Answers echo requests after {@code afterNs}. */
     public FarHost answersEcho(long afterNs) {
@@ -52,6 +66,38 @@ public final class FarHost {
         return this;
     }
 
+    /** The host is there: a UDP port that nobody has is unreachable, and says so. */
+    public FarHost up() {
+        up = true;
+        return this;
+    }
+
+    /** Opens a UDP port, which makes the host {@link #up}. */
+    public FarUdp udp(int port) {
+        up = true;
+        FarUdp socket = new FarUdp(kernel, this, address, port);
+        if (udpPorts.put(port, socket) != null) {
+            throw new AssertionError("port " + port + " is taken");
+        }
+        return socket;
+    }
+
+    void closeUdp(int port) {
+        udpPorts.remove(port);
+    }
+
+    /** The routers on the way, the nearest first: each takes one off the TTL, and says if none is left. */
+    public FarHost behind(Ip... nearestFirst) {
+        routers = List.of(nearestFirst);
+        return this;
+    }
+
+    /** The narrowest link on the way: the last router, or the host, complains of larger packets that must not be cut. */
+    public FarHost pathMtu(int bytes) {
+        pathMtu = bytes;
+        return this;
+    }
+
     /** The echo requests that arrived, as they were on the wire behind the IP header. */
     public List<byte[]> echoes() {
         return List.copyOf(echoes);
@@ -69,6 +115,30 @@ public final class FarHost {
 
     long delayNs() {
         return delayNs;
+    }
+
+    /** A datagram of ours, after its time on the way. */
+    void onDatagram(SimDatagram datagram) {
+        if (datagram.ttl <= routers.size()) {
+            complain(SimIcmp.timeExceeded(routers.get(Math.max(0, datagram.ttl - 1))), datagram, 0);
+            return;
+        }
+        if (datagram.whole && datagram.packetBytes() > pathMtu) {
+            complain(SimIcmp.tooBig(routers.isEmpty() ? address : routers.getLast(), pathMtu), datagram, 0);
+            return;
+        }
+        FarUdp socket = udpPorts.get(datagram.toPort);
+        if (manner == Manner.FAILS) {
+            complain(SimIcmp.of(address, errno), datagram, delayNs);
+        } else if (socket != null) {
+            socket.onDatagram(datagram, datagram.ttl - routers.size());
+        } else if (up || manner == Manner.ANSWERS) {
+            complain(SimIcmp.portUnreachable(address), datagram, 0);
+        }
+    }
+
+    private void complain(SimIcmp message, SimDatagram about, long afterNs) {
+        kernel.clock.in(afterNs, () -> way.between(() -> kernel.net.udp.onIcmp(message, about)));
     }
 
     /** {@code to} is this host's address. */

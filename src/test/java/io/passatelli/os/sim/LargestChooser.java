@@ -7,7 +7,7 @@ enum LargestChooser implements Chooser {
     @Override
     public long count(Choice what, long least, long most) {
         return switch (what) {
-            case LATENCY_NS, PORT -> least;
+            case LATENCY_NS, PORT, LOSS, DUPLICATE, NO_BUFFER -> least;
             case RECEIVE, SEND, FIN, RESET, HANDSHAKE -> most;
         };
     }

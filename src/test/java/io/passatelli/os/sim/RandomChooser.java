@@ -4,6 +4,8 @@ import java.util.SplittableRandom;
 
 /** Any admitted answer; likes the ends of a range, where mistakes live. */
 final class RandomChooser implements Chooser {
+    private static final int FAULT_ONE_IN = 10;
+
     private final long seed;
     private final SplittableRandom random;
 
@@ -16,6 +18,9 @@ final class RandomChooser implements Chooser {
     public long count(Choice what, long least, long most) {
         if (least == most) {
             return least;
+        }
+        if (what == Choice.LOSS || what == Choice.DUPLICATE || what == Choice.NO_BUFFER) {
+            return random.nextInt(FAULT_ONE_IN) == 0 ? most : least;
         }
         return switch (random.nextInt(4)) {
             case 0 -> least;

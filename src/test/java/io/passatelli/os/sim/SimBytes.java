@@ -1,5 +1,6 @@
 package io.passatelli.os.sim;
 
+import io.passatelli.os.Datagrams;
 import io.passatelli.os.IoVec;
 
 import java.lang.foreign.MemorySegment;
@@ -97,6 +98,33 @@ final class SimBytes {
             at += length;
         }
         return all;
+    }
+
+    /** The bytes of datagram {@code i}. */
+    static byte[] gather(Datagrams from, int i) {
+        long total = 0;
+        for (int r = 0; r < from.rangeCount(i); r++) {
+            total += from.rangeLength(i, r);
+        }
+        byte[] all = new byte[Math.toIntExact(total)];
+        int at = 0;
+        for (int r = 0; r < from.rangeCount(i); r++) {
+            int length = (int) from.rangeLength(i, r);
+            MemorySegment.copy(from.rangeSegment(i, r), JAVA_BYTE, from.rangeOffset(i, r), all, at, length);
+            at += length;
+        }
+        return all;
+    }
+
+    /** Puts {@code bytes} into the ranges of datagram {@code i}; returns how many had room. */
+    static int scatter(byte[] bytes, Datagrams into, int i) {
+        int at = 0;
+        for (int r = 0; r < into.rangeCount(i); r++) {
+            int length = (int) Math.min(into.rangeLength(i, r), bytes.length - at);
+            MemorySegment.copy(bytes, at, into.rangeSegment(i, r), JAVA_BYTE, into.rangeOffset(i, r), length);
+            at += length;
+        }
+        return at;
     }
 
     /** Puts the first {@code n} of {@code bytes} where {@code into} says. */

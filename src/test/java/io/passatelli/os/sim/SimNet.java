@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -17,9 +18,15 @@ final class SimNet {
 
     record Endpoint(Ip address, int port) {}
 
+    /** What we are to other hosts, unless the test says otherwise: of the blocks for benchmarks, RFC 2544 and RFC 5180. */
+    private static final Ip OUTWARD4 = Ip.parse("198.18.0.1");
+
+    private static final Ip OUTWARD6 = Ip.parse("2001:2::1");
+
+    final SimUdpPorts udp;
     private final SimKernel kernel;
     private final Map<String, @Nullable SimUnix> paths = new HashMap<>();
-    private final Set<Ip> local = new HashSet<>();
+    private final Set<Ip> local = new LinkedHashSet<>();
     private final Map<Ip, FarHost> hosts = new HashMap<>();
     private final Map<Endpoint, SimTcp> tcpListeners = new HashMap<>();
     private final Set<Integer> tcpPorts = new HashSet<>();
@@ -27,6 +34,7 @@ final class SimNet {
 
     SimNet(SimKernel kernel) {
         this.kernel = kernel;
+        udp = new SimUdpPorts(kernel);
     }
 
     boolean bindPath(String path, SimUnix socket) {
@@ -64,11 +72,27 @@ final class SimNet {
     }
 
     boolean isLocal(Ip address) {
-        return address.isLoopback() || local.contains(address);
+        return address.isLoopback() || local.contains(address) || address.equals(OUTWARD4) || address.equals(OUTWARD6);
+    }
+
+    /** The source address of what goes to {@code to} from a socket without one. */
+    Ip sourceFor(Ip to) {
+        if (to.isLoopback()) {
+            return to.isV4() ? Ip.LOOPBACK4 : Ip.LOOPBACK6; // "local 127.0.0.0/8 dev lo src 127.0.0.1"
+        }
+        if (isLocal(to)) {
+            return to;
+        }
+        for (Ip address : local) {
+            if (address.isV4() == to.isV4()) {
+                return address;
+            }
+        }
+        return to.isV4() ? OUTWARD4 : OUTWARD6;
     }
 
     FarHost host(Ip address) {
-        return hosts.computeIfAbsent(address, a -> new FarHost());
+        return hosts.computeIfAbsent(address, a -> new FarHost(kernel, a));
     }
 
     @Nullable
@@ -133,6 +157,11 @@ final class SimNet {
             }
         }
         return -1;
+    }
+
+    /** A port that is none of {@code taken}; -1 if there is none. */
+    int free(Set<Integer> taken) {
+        return take(taken, 0);
     }
 
     void listen(Endpoint at, SimTcp socket) {

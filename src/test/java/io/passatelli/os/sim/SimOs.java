@@ -24,7 +24,7 @@ import java.util.function.IntSupplier;
  * sleeps: it moves the {@link SimClock} to the next happening or to its time-out. What it does not model, it refuses loudly.
  *
  * <p>The rules are those of the man pages named at each file: {@link SimEpoll}, {@link SimEventFd}, {@link SimUnix}, {@link SimUnixProbe},
- * {@link SimTcp}, {@link SimPing}, {@link SimTap}; the conformance suite holds them against the running kernel.
+ * {@link SimTcp}, {@link SimPing}, {@link SimUdp}, {@link SimTap}; the conformance suite holds them against the running kernel.
  */
 public final class SimOs implements Os, TunOs, NamespaceOs {
     /** net.core.somaxconn bounds each backlog, listen(2). */
@@ -118,6 +118,9 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
         }
         if (inet && type == Socket.SOCK_STREAM && (protocol == 0 || protocol == 6)) {
             return open(new SimTcp(kernel, v4));
+        }
+        if (inet && type == Socket.SOCK_DGRAM && (protocol == 0 || protocol == Socket.IPPROTO_UDP)) {
+            return open(new SimUdp(kernel, v4));
         }
         if (inet && type == Socket.SOCK_DGRAM && protocol == icmp) {
             return kernel.settings.pingAllowed() ? open(new SimPing(kernel, v4)) : -Errno.EACCES;
@@ -235,6 +238,31 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     public long sendmsg(int fd, IoVec from, int flags) {
         SimFile file = files.get(fd);
         return file instanceof SimSocket s ? s.send(SimBytes.gather(from), flags) : noSocket(file);
+    }
+
+    @Override
+    public int recvmmsg(int fd, Datagrams into, int flags) {
+        SimFile file = files.get(fd);
+        return file instanceof SimUdp s ? s.receiveMany(into, flags) : noBatches(file);
+    }
+
+    @Override
+    public int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
+        SimFile file = files.get(fd);
+        return file instanceof SimUdp s ? s.sendMany(from, first, count) : noBatches(file);
+    }
+
+    private static int noBatches(@Nullable SimFile file) {
+        if (file instanceof SimSocket) {
+            throw new UnsupportedOperationException("batches of " + file + " are not modelled by SimOs yet");
+        }
+        return noSocket(file);
+    }
+
+    @Override
+    public int recvError(int fd, SocketError out) {
+        SimFile file = files.get(fd);
+        return file instanceof SimSocket s ? s.takeQueuedError(out) : noSocket(file);
     }
 
     @Override
@@ -372,20 +400,5 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
         if (result != expected) {
             throw new AssertionError(what + " answers " + result);
         }
-    }
-
-    @Override
-    public int recvmmsg(int fd, Datagrams into, int flags) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int recvError(int fd, SocketError out) {
-        throw new UnsupportedOperationException();
     }
 }

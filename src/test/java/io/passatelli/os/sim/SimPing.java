@@ -122,7 +122,7 @@ final class SimPing extends SimSocket {
         request[4] = (byte) (id >>> 8);
         request[5] = (byte) id;
         checksum(request);
-        FarHost host = kernel.net.isLocal(to) ? new FarHost().answersEcho(0) : kernel.net.host(to);
+        FarHost host = kernel.net.isLocal(to) ? new FarHost(kernel, to).answersEcho(0) : kernel.net.host(to);
         if (host.routeError() != 0) {
             return host.routeError();
         }

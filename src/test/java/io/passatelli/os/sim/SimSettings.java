@@ -10,6 +10,8 @@ package io.passatelli.os.sim;
  * @param tcpSendBufferMost what it grows to: net.ipv4.tcp_wmem[2], tcp(7)
  * @param tcpReceiveBytes data that a TCP receiver holds unread before its window is closed
  * @param latencyMostNs longest time that anything travels
+ * @param mtu of the way to other hosts, bytes
+ * @param unreliable whether datagrams between hosts may get lost, be doubled and overtake each other, or find no buffer
  * @param lockstep another kernel decides what is under way and for how long: nothing arrives unless it shows, or is settled
  */
 public record SimSettings(
@@ -20,10 +22,12 @@ public record SimSettings(
         int tcpSendBufferMost,
         int tcpReceiveBytes,
         long latencyMostNs,
+        int mtu,
+        boolean unreliable,
         boolean lockstep) {
 
     public static SimSettings standard() {
-        return new SimSettings(1_024, true, 212_992, 69_120, 4 << 20, 131_072, 200_000, false);
+        return new SimSettings(1_024, true, 212_992, 69_120, 4 << 20, 131_072, 200_000, 1_500, false, false);
     }
 
     public SimSettings withOpenFiles(int limit) {
@@ -35,6 +39,8 @@ public record SimSettings(
                 tcpSendBufferMost,
                 tcpReceiveBytes,
                 latencyMostNs,
+                mtu,
+                unreliable,
                 lockstep);
     }
 
@@ -47,12 +53,52 @@ public record SimSettings(
                 tcpSendBufferMost,
                 tcpReceiveBytes,
                 latencyMostNs,
+                mtu,
+                unreliable,
+                lockstep);
+    }
+
+    public SimSettings withMtu(int bytes) {
+        return new SimSettings(
+                openFiles,
+                pingAllowed,
+                sendBufferBytes,
+                tcpSendBufferBytes,
+                tcpSendBufferMost,
+                tcpReceiveBytes,
+                latencyMostNs,
+                bytes,
+                unreliable,
+                lockstep);
+    }
+
+    /** Datagrams between hosts get lost, arrive twice and in any order, as the chooser likes. */
+    public SimSettings withUnreliableWays() {
+        return new SimSettings(
+                openFiles,
+                pingAllowed,
+                sendBufferBytes,
+                tcpSendBufferBytes,
+                tcpSendBufferMost,
+                tcpReceiveBytes,
+                latencyMostNs,
+                mtu,
+                true,
                 lockstep);
     }
 
     /** Buffers are what Linux grants at least. */
     SimSettings withLockstep() {
         return new SimSettings(
-                openFiles, pingAllowed, sendBufferBytes, 16_384, tcpSendBufferMost, 30_000, latencyMostNs, true);
+                openFiles,
+                pingAllowed,
+                sendBufferBytes,
+                16_384,
+                tcpSendBufferMost,
+                30_000,
+                latencyMostNs,
+                mtu,
+                unreliable,
+                true);
     }
 }

@@ -3,6 +3,7 @@ package io.passatelli.os.sim;
 import io.passatelli.os.Errno;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
+import io.passatelli.os.SocketError;
 import org.jspecify.annotations.Nullable;
 
 import java.util.HashMap;
@@ -56,6 +57,11 @@ abstract class SimSocket extends SimFile {
     }
 
     abstract long send(byte[] data, int flags);
+
+    /** recvmsg(2) with MSG_ERRQUEUE; 0, or {@code -EAGAIN} where nothing is queued. */
+    int takeQueuedError(SocketError out) {
+        return -Errno.EAGAIN;
+    }
 
     @Override
     long read(byte[] into) {

@@ -1,0 +1,126 @@
+package io.passatelli.forward;
+
+import io.passatelli.base.HotPath;
+import io.passatelli.base.Limits;
+import io.passatelli.config.PortForward;
+import io.passatelli.loop.ReadyList;
+import io.passatelli.os.Os;
+
+/**
+ * One UDP socket that listens for a forward, at one port in one family.
+ *
+ * <p><b>Hand-over.</b> What a peer sent before its flow had a socket of its own lies here, what it sent afterwards lies there. So a flow that
+ * begins here is read only when this socket was found empty once since, or has given as many datagrams as it could hold at that time: until
+ * then {@link #isAhead} says so, and the flow's node waits in a list that is released with it.
+ */
+public final class DatagramListener extends ReadyList.Node {
+    private final DatagramAcceptor acceptor;
+    private final ReadyList behind = new ReadyList();
+    private final ReadyList ready;
+    private final int index;
+    private final ForwardTable.Endpoint endpoint;
+    private PortForward rule;
+    private int fd;
+    /** How often the socket was found empty. */
+    private long empties;
+
+    private long taken;
+    private long behindSince;
+
+    DatagramListener(
+            DatagramAcceptor acceptor,
+            ReadyList ready,
+            int index,
+            ForwardTable.Endpoint endpoint,
+            PortForward rule,
+            int fd) {
+        this.acceptor = acceptor;
+        this.ready = ready;
+        this.index = index;
+        this.endpoint = endpoint;
+        this.rule = rule;
+        this.fd = fd;
+    }
+
+    /** The socket, or {@link Os#NONE} once it is closed. */
+    public int fd() {
+        return fd;
+    }
+
+    int index() {
+        return index;
+    }
+
+    public ForwardTable.Endpoint endpoint() {
+        return endpoint;
+    }
+
+    PortForward rule() {
+        return rule;
+    }
+
+    /** The port of the guest that this socket stands for. */
+    public int guestPort() {
+        return rule.guestPort(endpoint.port());
+    }
+
+    /** Stands for another port of the guest from now on; flows that are there stay. */
+    void rule(PortForward to) {
+        rule = to;
+    }
+
+    /** Marks a moment, for {@link #isAhead}. */
+    public long empties() {
+        return empties;
+    }
+
+    /** Marks a moment, for {@link #isAhead}: datagrams taken so far. */
+    public long taken() {
+        return taken;
+    }
+
+    /** Whether the socket may still hold what came before the moment that both marks tell. */
+    @HotPath
+    public boolean isAhead(long emptiesThen, long takenThen) {
+        return empties == emptiesThen && taken - takenThen < Limits.UDP_HANDOVER_DATAGRAMS;
+    }
+
+    /** Lists {@code node} in the loop's ready list as soon as this socket may not be ahead any more. */
+    @HotPath
+    public void await(ReadyList.Node node) {
+        if (behind.isEmpty()) {
+            behindSince = taken;
+        }
+        behind.add(node);
+    }
+
+    /** {@code count} datagrams were taken; {@code empty}: no more were there. */
+    @HotPath
+    public void took(int count, boolean empty) {
+        taken += count;
+        if (empty) {
+            empties++;
+        }
+        if (empty || taken - behindSince >= Limits.UDP_HANDOVER_DATAGRAMS) {
+            behind.moveTo(ready);
+        }
+    }
+
+    void closed() {
+        fd = Os.NONE;
+        took(0, true);
+        ready.remove(this);
+    }
+
+    @HotPath
+    @Override
+    protected long visit(long allowanceBytes, long nowNs) {
+        return fd == Os.NONE ? 0 : acceptor.onDatagrams(this, allowanceBytes, nowNs);
+    }
+
+    /** What the socket still has would not be told of again. */
+    @Override
+    protected void onFault(Throwable thrown) {
+        ready.add(this);
+    }
+}

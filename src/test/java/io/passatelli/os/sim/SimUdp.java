@@ -1,0 +1,467 @@
+package io.passatelli.os.sim;
+
+import io.passatelli.base.Ip;
+import io.passatelli.os.Datagrams;
+import io.passatelli.os.Epoll;
+import io.passatelli.os.Errno;
+import io.passatelli.os.SockAddr;
+import io.passatelli.os.SockAddrs;
+import io.passatelli.os.Socket;
+import io.passatelli.os.SocketError;
+import org.jspecify.annotations.Nullable;
+
+import java.util.ArrayDeque;
+import java.util.Arrays;
+
+/**
+ * udp(7), ip(7), ipv6(7). An error that ICMP reported is told once by whichever of receive, send and SO_ERROR asks first, and again by the error
+ * queue, which shows as EPOLLERR until it is read. Sending may find the buffer full at any time; room comes with an edge. What does not fit a
+ * receive buffer is lost. Connecting anew is possible, dissolving a connection is not modelled.
+ */
+final class SimUdp extends SimSocket {
+    static final int LOOPBACK_MTU = 65_535; // of 65536, as much as IP can say
+    private static final int MOST4 = 65_507;
+    private static final int MOST6 = 65_527;
+    private static final int INTERFACE = 2;
+    private static final int LOOPBACK_INTERFACE = 1;
+
+    private final ArrayDeque<SimDatagram> queue = new ArrayDeque<>();
+    private final SimErrorQueue errors = new SimErrorQueue();
+    private final SimWay way;
+    private final boolean v4;
+    private long queueCost;
+    private Ip localIp;
+    private int port;
+    private @Nullable Ip peer;
+    private int peerPort;
+    private boolean full;
+    private @Nullable SimDatagram last;
+
+    SimUdp(SimKernel kernel, boolean v4) {
+        super(kernel);
+        this.v4 = v4;
+        this.way = new SimWay(kernel);
+        this.localIp = v4 ? Ip.UNSPECIFIED4 : Ip.UNSPECIFIED6;
+    }
+
+    // Names.
+
+    @Override
+    int bind(SockAddr address) {
+        if (address.family() != (v4 ? Socket.AF_INET : Socket.AF_INET6)) {
+            return v4 ? -Errno.EAFNOSUPPORT : -Errno.EINVAL;
+        }
+        Ip wanted = new Ip(address.high(), address.low());
+        boolean anyAddress = has(Socket.IPPROTO_IP, Socket.IP_FREEBIND)
+                || wanted.isUnspecified()
+                || wanted.isMulticast()
+                || wanted.equals(Ip.BROADCAST4);
+        if (!anyAddress && !kernel.net.isLocal(wanted)) {
+            return -Errno.EADDRNOTAVAIL;
+        }
+        if (port != 0) {
+            return -Errno.EINVAL;
+        }
+        return take(wanted, address.port()) ? 0 : -Errno.EADDRINUSE;
+    }
+
+    private boolean take(Ip address, int wanted) {
+        int taken = kernel.net.udp.take(this, address, wanted);
+        if (taken < 0) {
+            return false;
+        }
+        port = taken;
+        localIp = address;
+        kernel.net.udp.hash(this);
+        return true;
+    }
+
+    @Override
+    int connect(SockAddr address) {
+        if (port == 0 && !take(localIp, 0)) {
+            return -Errno.EAGAIN;
+        }
+        boolean to4 = address.family() == Socket.AF_INET;
+        if (to4 ? isOnlyV6() : v4) {
+            return -Errno.EAFNOSUPPORT;
+        }
+        Ip to = new Ip(address.high(), address.low());
+        if (to.isUnspecified()) {
+            to = to4 ? Ip.LOOPBACK4 : Ip.LOOPBACK6;
+        }
+        if (!localIp.isUnspecified() && localIp.isV4() != to4) {
+            return -Errno.ENETUNREACH;
+        }
+        int refused = routeError(to);
+        if (refused != 0) {
+            return refused;
+        }
+        peer = to;
+        peerPort = address.port();
+        if (localIp.isUnspecified()) {
+            localIp = kernel.net.sourceFor(to);
+            kernel.net.udp.hash(this);
+        }
+        return 0;
+    }
+
+    private int routeError(Ip to) {
+        if (isBroadcast(to) && !has(Socket.SOL_SOCKET, Socket.SO_BROADCAST)) {
+            return -Errno.EACCES;
+        }
+        if (localIp.isLoopback() && !kernel.net.isLocal(to)) {
+            return -Errno.EINVAL;
+        }
+        FarHost host = kernel.net.knownHost(to);
+        return host == null || kernel.net.isLocal(to) ? 0 : host.routeError();
+    }
+
+    private static boolean isBroadcast(Ip to) {
+        return to.equals(Ip.BROADCAST4) || to.isV4() && to.v4() == 0x7fffffff;
+    }
+
+    /** It ends both ways of an unconnected socket as well, though it says that it does not. */
+    @Override
+    int shutdown(int how) {
+        int bits = shutdownBits(how);
+        if (bits == 0) {
+            return -Errno.EINVAL;
+        }
+        shutRead |= (bits & 1) != 0;
+        shutWrite |= (bits & 2) != 0;
+        wake(ANY);
+        return peer == null ? -Errno.ENOTCONN : 0;
+    }
+
+    @Override
+    void localAddress(SockAddr out) {
+        out.set(localIp.high(), localIp.low(), port, 0);
+    }
+
+    // Options.
+
+    @Override
+    int setOption(int level, int name, int value) {
+        if (level == Socket.IPPROTO_IPV6 && v4) {
+            return -Errno.ENOPROTOOPT;
+        }
+        if (level == Socket.IPPROTO_IP && name == Socket.IP_TTL && value != -1 && (value < 1 || value > 255)) {
+            return -Errno.EINVAL;
+        }
+        boolean hops = name == Socket.IPV6_UNICAST_HOPS || name == Socket.IPV6_MULTICAST_HOPS;
+        if (level == Socket.IPPROTO_IPV6 && hops && (value < -1 || value > 255)) {
+            return -Errno.EINVAL;
+        }
+        if (level == Socket.IPPROTO_IPV6 && name == Socket.IPV6_V6ONLY && port != 0) {
+            return -Errno.EINVAL;
+        }
+        if (level == Socket.IPPROTO_IP && name == Socket.IP_RECVERR && value == 0) {
+            errors.clear();
+        }
+        return super.setOption(level, name, value);
+    }
+
+    private boolean has(int level, int name) {
+        return option(level, name) > 0;
+    }
+
+    private int ttl(Ip to) {
+        boolean many = to.isMulticast();
+        int set = to.isV4()
+                ? option(Socket.IPPROTO_IP, many ? Socket.IP_MULTICAST_TTL : Socket.IP_TTL)
+                : option(Socket.IPPROTO_IPV6, many ? Socket.IPV6_MULTICAST_HOPS : Socket.IPV6_UNICAST_HOPS);
+        return set >= 0 ? set : many ? 1 : 64;
+    }
+
+    /** PMTUDISC_WANT unless told otherwise: net.ipv4.ip_no_pmtu_disc is 0. */
+    private int discovery(Ip to) {
+        int set = to.isV4()
+                ? option(Socket.IPPROTO_IP, Socket.IP_MTU_DISCOVER)
+                : option(Socket.IPPROTO_IPV6, Socket.IPV6_MTU_DISCOVER);
+        return set >= 0 ? set : Socket.PMTUDISC_WANT;
+    }
+
+    boolean mayShare() {
+        return has(Socket.SOL_SOCKET, Socket.SO_REUSEADDR);
+    }
+
+    boolean isOnlyV6() {
+        return !v4 && has(Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY);
+    }
+
+    boolean isV4() {
+        return v4;
+    }
+
+    Ip localIp() {
+        return localIp;
+    }
+
+    int port() {
+        return port;
+    }
+
+    boolean isConnected() {
+        return peer != null;
+    }
+
+    boolean isPeer(Ip address, int itsPort) {
+        return address.equals(peer) && itsPort == peerPort;
+    }
+
+    // Sending.
+
+    @Override
+    long send(byte[] data, int flags) {
+        int refused = check(data, 0);
+        if (refused != 0) {
+            return refused;
+        }
+        if (roomFor(1) == 0) {
+            return -Errno.EAGAIN;
+        }
+        depart(data, 0);
+        return data.length;
+    }
+
+    int sendMany(Datagrams from, int first, int count) {
+        int most = count;
+        for (int i = 0; i < count; i++) {
+            byte[] data = SimBytes.gather(from, first + i);
+            int segment = from.segmentSize(first + i);
+            int refused = check(data, segment);
+            if (refused != 0) {
+                return i > 0 ? i : refused;
+            }
+            if (i == 0) {
+                most = roomFor(count);
+            }
+            if (i == most) {
+                return i > 0 ? i : -Errno.EAGAIN;
+            }
+            depart(data, segment);
+            from.set(first + i, data.length, false);
+        }
+        return count;
+    }
+
+    /** How many of {@code count} there is room for. */
+    private int roomFor(int count) {
+        if (kernel.settings.lockstep()) {
+            return count;
+        }
+        int room = full ? 0 : (int) kernel.chooser().count(Choice.SEND, 0, count);
+        if (room == 0 && !full) {
+            full = true;
+            kernel.clock.in(kernel.chooser().count(Choice.LATENCY_NS, 0, kernel.settings.latencyMostNs()), () -> {
+                full = false;
+                wake(Epoll.OUT);
+            });
+        }
+        return room;
+    }
+
+    /** 0 if {@code data} may leave, in the order in which udp_sendmsg finds fault. */
+    private int check(byte[] data, int segment) {
+        Ip to = peer;
+        if (v4 && data.length > 0xffff) {
+            return -Errno.EMSGSIZE;
+        }
+        if (to == null) {
+            return -Errno.EDESTADDRREQ;
+        }
+        int refused = routeError(to);
+        if (refused != 0) {
+            return refused;
+        }
+        int mtu = kernel.net.udp.mtu(to);
+        int most = to.isV4() ? MOST4 : MOST6;
+        if (discovery(to) >= Socket.PMTUDISC_DO && segment == 0) {
+            most = Math.min(most, mtu - SimDatagram.headers(to));
+        }
+        if (data.length > most) {
+            if (wantsErrors(to)) {
+                errors.addLocal(Errno.EMSGSIZE, mtu, to, peerPort);
+                wake(Epoll.ERR);
+            }
+            return -Errno.EMSGSIZE;
+        }
+        if (hasError()) {
+            return -takeError();
+        }
+        if (shutWrite) {
+            return -Errno.EPIPE;
+        }
+        if (segment > 0 && data.length > segment * Socket.UDP_MAX_SEGMENTS) {
+            return -Errno.EINVAL;
+        }
+        if (segment > 0 && segment + SimDatagram.headers(to) > mtu) {
+            return -Errno.EMSGSIZE;
+        }
+        boolean out = kernel.settings.unreliable() && !kernel.net.isLocal(to);
+        return out && kernel.chooser().count(Choice.NO_BUFFER, 0, 1) == 1 ? -Errno.ENOBUFS : 0;
+    }
+
+    private void depart(byte[] data, int segment) {
+        int step = segment == 0 ? Math.max(1, data.length) : segment;
+        int at = 0;
+        do {
+            travel(Arrays.copyOfRange(data, at, Math.min(at + step, data.length)));
+            at += step;
+        } while (at < data.length);
+        mayWake(Epoll.OUT); // the interface has taken it: there is more room than before
+    }
+
+    private void travel(byte[] piece) {
+        Ip to = java.util.Objects.requireNonNull(peer);
+        boolean whole = !to.isV4() || discovery(to) != Socket.PMTUDISC_DONT;
+        SimDatagram datagram = new SimDatagram(localIp, port, to, peerPort, piece, ttl(to), whole);
+        if (kernel.net.isLocal(to)) {
+            way.within(() -> {
+                if (!kernel.net.udp.deliver(datagram)) {
+                    kernel.net.udp.onIcmp(SimIcmp.portUnreachable(datagram.to), datagram);
+                }
+            });
+        } else {
+            FarHost host = kernel.net.host(to);
+            way.between(() -> host.onDatagram(datagram));
+        }
+    }
+
+    // Receiving.
+
+    /** Queued, or dropped without a word. */
+    void arrived(SimDatagram datagram) {
+        if (queueCost <= option(Socket.SOL_SOCKET, Socket.SO_RCVBUF)) {
+            queue.add(datagram);
+            queueCost += datagram.cost();
+            wake(Epoll.IN);
+        }
+    }
+
+    void onIcmp(SimIcmp message, SimDatagram about) {
+        if (message.isTooBig() && about.isV4() && discovery(about.to) == Socket.PMTUDISC_DONT) {
+            return;
+        }
+        if (wantsErrors(about.to)) {
+            errors.addIcmp(message, about);
+        } else if (!message.isHard() || peer == null) {
+            return;
+        }
+        fail(message.errno());
+        wake(Epoll.ERR);
+    }
+
+    private boolean wantsErrors(Ip to) {
+        return to.isV4() ? has(Socket.IPPROTO_IP, Socket.IP_RECVERR) : has(Socket.IPPROTO_IPV6, Socket.IPV6_RECVERR);
+    }
+
+    /** sock_dequeue_err_skb: the pending error becomes that of the next entry. */
+    @Override
+    int takeQueuedError(SocketError out) {
+        if (errors.isEmpty()) {
+            return -Errno.EAGAIN;
+        }
+        boolean icmp = errors.startsWithIcmp();
+        errors.take(out);
+        if (errors.startsWithIcmp()) {
+            fail(errors.errno());
+        } else if (icmp) {
+            fail(0);
+        }
+        if (!errors.isEmpty()) {
+            wake(Epoll.ERR);
+        }
+        return 0;
+    }
+
+    /** How many datagrams a batch of {@code room} may give, or {@code -errno}. */
+    private int ready(int room) {
+        if (hasError()) {
+            return -takeError();
+        }
+        int most = Math.min(room, queue.size());
+        if (most == 0) {
+            return -Errno.EAGAIN;
+        }
+        return kernel.settings.lockstep() ? most : (int) kernel.chooser().count(Choice.RECEIVE, 1, most);
+    }
+
+    int receiveMany(Datagrams into, int flags) {
+        assert (flags & Socket.MSG_PEEK) == 0;
+        int n = ready(into.count());
+        for (int i = 0; i < n; i++) {
+            SimDatagram datagram = remove();
+            int length = SimBytes.scatter(datagram.bytes, into, i);
+            into.set(i, length, length < datagram.bytes.length);
+            sender(SENDER, datagram);
+            into.setPeer(i, SENDER);
+            if (wantsLocal()) {
+                boolean loopback = kernel.net.isLocal(datagram.from);
+                Ip to = datagram.to;
+                into.setLocal(i, to.high(), to.low(), loopback ? LOOPBACK_INTERFACE : INTERFACE);
+            }
+        }
+        return n;
+    }
+
+    private static final SockAddr SENDER = new SockAddr();
+
+    private boolean wantsLocal() {
+        return v4 ? has(Socket.IPPROTO_IP, Socket.IP_PKTINFO) : has(Socket.IPPROTO_IPV6, Socket.IPV6_RECVPKTINFO);
+    }
+
+    private SimDatagram remove() {
+        SimDatagram datagram = queue.remove();
+        queueCost -= datagram.cost();
+        return datagram;
+    }
+
+    /** One datagram a call; what does not fit is lost, recv(2). */
+    @Override
+    long receive(byte[] into, int flags) {
+        int n = ready(1);
+        if (n < 0) {
+            return n;
+        }
+        SimDatagram datagram = (flags & Socket.MSG_PEEK) != 0 ? queue.getFirst() : remove();
+        last = datagram;
+        int length = Math.min(datagram.bytes.length, into.length);
+        System.arraycopy(datagram.bytes, 0, into, 0, length);
+        return (flags & Socket.MSG_TRUNC) != 0 ? datagram.bytes.length : length;
+    }
+
+    @Override
+    void sender(SockAddr out) {
+        if (last == null) {
+            SockAddrs.setNone(out);
+        } else {
+            sender(out, last);
+        }
+    }
+
+    private static void sender(SockAddr out, SimDatagram datagram) {
+        out.set(datagram.from.high(), datagram.from.low(), datagram.fromPort, 0);
+    }
+
+    // poll(2), close(2).
+
+    @Override
+    int certain() {
+        return (queue.isEmpty() && !shutRead ? 0 : Epoll.IN)
+                | (shutRead ? Epoll.RDHUP : 0)
+                | (shutRead && shutWrite ? Epoll.HUP : 0)
+                | (hasError() || !errors.isEmpty() ? Epoll.ERR : 0)
+                | (full ? 0 : Epoll.OUT);
+    }
+
+    @Override
+    void released() {
+        kernel.net.udp.free(this);
+    }
+
+    @Override
+    public String toString() {
+        return "UDP socket " + localIp + " port " + port + " to " + peer + " port " + peerPort;
+    }
+}
