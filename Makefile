@@ -10,7 +10,8 @@ MVN = . scripts/jdk.sh && mvn -B -ntp -Dstyle.color=never $(MVN_ARGS)
 setup = scripts/setup.sh
 SEED ?= 1
 # Jazzer fuzzes one method in one process.
-FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
+FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionHeadersKeepTheirPromises' \
+    'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused'
 
