@@ -18,7 +18,11 @@ public final class ForwardTable {
      * @param address the host's own; unspecified, of one of the families: all of that family
      * @param device SO_BINDTODEVICE; null: all
      */
-    public record Endpoint(PortForward.Protocol protocol, Ip address, @Nullable String device, int port) {
+    public record Endpoint(
+            PortForward.Protocol protocol,
+            Ip address,
+            @Nullable String device,
+            int port) {
         @Override
         public String toString() {
             String where = address.isUnspecified() ? "" : address + " ";

@@ -106,8 +106,7 @@ public final class DataPlane implements AutoCloseable {
     private List<ForwardTable.Refusal> listen(PlaneConfig config, Log log) {
         boolean ip6 = config.has(Service.IP6) && config.guest().ip6() != null;
         List<PortForward> rules = config.has(Service.UDP) ? config.forwards() : List.of();
-        List<ForwardTable.Refusal> refusals =
-                listeners.apply(new ForwardTable(rules, config.has(Service.IP4), ip6));
+        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, config.has(Service.IP4), ip6));
         for (ForwardTable.Refusal refusal : refusals) {
             log.warn(refusal.why());
         }
@@ -162,6 +161,7 @@ public final class DataPlane implements AutoCloseable {
         addresses.adopt(next);
         dhcp.adopt(next);
         icmp.adopt(next);
+        udp.adopt(next);
         router.adopt(next);
     }
 

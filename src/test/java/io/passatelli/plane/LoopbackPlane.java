@@ -16,6 +16,7 @@ import io.passatelli.os.Os;
 import io.passatelli.wire.Packets;
 import io.passatelli.wire.Packets6;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -26,6 +27,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
@@ -45,6 +47,7 @@ final class LoopbackPlane implements AutoCloseable {
 
     final SimLink link;
     final DataPlane plane;
+    final List<String> lines = new ArrayList<>();
     private final LinuxOs os = new LinuxOs();
     private final List<DatagramSocket> hosts = new ArrayList<>();
 
@@ -72,9 +75,10 @@ final class LoopbackPlane implements AutoCloseable {
         PlaneConfig config = PlaneConfig.of(network)
                 .host4(HostSide.mapping(Ip.parse(GATEWAY)))
                 .host6(HostSide.mapping(Ip.parse(ROUTER6)));
+        Log log = new Log(Log.Level.INFO, (level, line) -> lines.add(line));
         plane = new DataPlane(
                 change.apply(config),
-                new Surroundings(around.apply(os), Clock.system(), Log.silent(), () -> 42),
+                new Surroundings(around.apply(os), Clock.system(), log, () -> 42),
                 (its, counters, lines) -> link,
                 PlaneEvents.NOBODY);
         turns(4);
@@ -184,7 +188,21 @@ final class LoopbackPlane implements AutoCloseable {
     }
 
     /** A datagram as the guest sees it. */
-    record Datagram(String from, int fromPort, String to, int toPort, byte[] payload) {}
+    static final class Datagram {
+        final String from;
+        final int fromPort;
+        final String to;
+        final int toPort;
+        final byte[] payload;
+
+        private Datagram(String from, int fromPort, String to, int toPort, byte[] payload) {
+            this.from = from;
+            this.fromPort = fromPort;
+            this.to = to;
+            this.toPort = toPort;
+            this.payload = payload;
+        }
+    }
 
     /** The next datagram that the guest gets, its fragments put together, and everything in it found right. */
     Datagram guestGets() {
@@ -198,7 +216,7 @@ final class LoopbackPlane implements AutoCloseable {
     private Datagram take4(byte[] first) {
         assertThat(Packets.naiveSum(first, 14, 20)).isEqualTo(0xffff);
         assertThat(first[23]).isEqualTo((byte) 17);
-        TreeMap<Integer, byte[]> parts = new TreeMap<>();
+        SortedMap<Integer, byte[]> parts = new TreeMap<>();
         byte[] frame = first;
         boolean more = true;
         while (more) {
@@ -222,7 +240,7 @@ final class LoopbackPlane implements AutoCloseable {
     }
 
     private Datagram take6(byte[] first) {
-        TreeMap<Integer, byte[]> parts = new TreeMap<>();
+        SortedMap<Integer, byte[]> parts = new TreeMap<>();
         byte[] frame = first;
         boolean more = true;
         while (more) {
@@ -243,23 +261,19 @@ final class LoopbackPlane implements AutoCloseable {
         return datagram(from, to, udp);
     }
 
-    private static byte[] join(TreeMap<Integer, byte[]> parts) {
-        int length = parts.lastKey() + parts.lastEntry().getValue().length;
-        byte[] whole = new byte[length];
-        int expected = 0;
-        for (var part : parts.entrySet()) {
-            assertThat(part.getKey()).isEqualTo(expected);
-            System.arraycopy(part.getValue(), 0, whole, expected, part.getValue().length);
-            expected += part.getValue().length;
-        }
-        return whole;
+    private static byte[] join(SortedMap<Integer, byte[]> parts) {
+        ByteArrayOutputStream whole = new ByteArrayOutputStream();
+        parts.forEach((offset, part) -> {
+            assertThat(offset).isEqualTo(whole.size());
+            whole.writeBytes(part);
+        });
+        return whole.toByteArray();
     }
 
     private static Datagram datagram(byte[] from, byte[] to, byte[] udp) {
         assertThat(u16(udp, 4)).isEqualTo(udp.length);
         assertThat(u16(udp, 6)).isNotZero();
-        return new Datagram(
-                text(from), u16(udp, 0), text(to), u16(udp, 2), Arrays.copyOfRange(udp, 8, udp.length));
+        return new Datagram(text(from), u16(udp, 0), text(to), u16(udp, 2), Arrays.copyOfRange(udp, 8, udp.length));
     }
 
     private static String text(byte[] address) {
@@ -287,7 +301,7 @@ final class LoopbackPlane implements AutoCloseable {
 
     @Override
     public void close() {
-        assertThat(plane.snapshot().invariantViolations()).isZero();
+        assertThat(plane.snapshot().invariantViolations()).as("%s", lines).isZero();
         link.assertSettled();
         plane.close();
         hosts.forEach(DatagramSocket::close);

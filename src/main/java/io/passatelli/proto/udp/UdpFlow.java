@@ -30,7 +30,8 @@ final class UdpFlow extends Flow {
 
     long localLow;
     /** The listener that the first datagram came from; null: the guest's was the first. */
-    @Nullable DatagramListener from;
+    @Nullable
+    DatagramListener from;
 
     /** What the listener's marks were then, {@link DatagramListener#isAhead}. */
     long fromEmpties;

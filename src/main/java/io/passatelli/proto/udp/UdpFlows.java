@@ -56,16 +56,16 @@ final class UdpFlows {
 
     /** The flow of {@code key}, or null. */
     @HotPath
-    @Nullable UdpFlow find(FlowKey key) {
+    @Nullable
+    UdpFlow find(FlowKey key) {
         int index = table.find(key);
         return index == FlowTable.NONE ? null : (UdpFlow) table.at(index);
     }
 
     /** A flow that is yet to {@link #start}, as new; null if there are too many of its side. */
-    @Nullable UdpFlow make(boolean byGuest) {
-        boolean full = byGuest
-                ? fromGuest == Limits.UDP_FLOWS_FROM_GUEST
-                : fromHost == Limits.UDP_FLOWS_FROM_HOST;
+    @Nullable
+    UdpFlow make(boolean byGuest) {
+        boolean full = byGuest ? fromGuest == Limits.UDP_FLOWS_FROM_GUEST : fromHost == Limits.UDP_FLOWS_FROM_HOST;
         if (full || poolCount == 0 && madeCount == made.length) {
             return null;
         }

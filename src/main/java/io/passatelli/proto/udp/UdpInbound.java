@@ -93,12 +93,7 @@ final class UdpInbound implements DatagramAcceptor {
                 boolean told = in.hasLocal(i);
                 Ip any = listener.endpoint().address();
                 UdpFlow flow = owner(
-                        listener,
-                        in,
-                        i,
-                        told ? in.localHigh(i) : any.high(),
-                        told ? in.localLow(i) : any.low(),
-                        nowNs);
+                        listener, in, i, told ? in.localHigh(i) : any.high(), told ? in.localLow(i) : any.low(), nowNs);
                 if (flow != null) {
                     flow.onHost(nowNs);
                     toGuest.take(i, flow, length);
@@ -114,7 +109,8 @@ final class UdpInbound implements DatagramAcceptor {
 
     /** The flow that datagram {@code i} of {@code in} belongs to, which was sent to the local address by way of {@code listener}; null: none, and it is counted why. */
     @HotPath
-    @Nullable UdpFlow owner(DatagramListener listener, Datagrams in, int i, long localHigh, long localLow, long nowNs) {
+    @Nullable
+    UdpFlow owner(DatagramListener listener, Datagrams in, int i, long localHigh, long localLow, long nowNs) {
         long peerHigh = in.peerHigh(i);
         long peerLow = in.peerLow(i);
         int peerPort = in.peerPort(i);
@@ -192,7 +188,8 @@ final class UdpInbound implements DatagramAcceptor {
      * Whose datagram {@code i} of {@code in} is, which the socket of {@code at} got before it was connected. Null: nobody's, and it is counted.
      */
     @HotPath
-    @Nullable UdpFlow ownerOfStranger(UdpFlow at, Datagrams in, int i, long nowNs) {
+    @Nullable
+    UdpFlow ownerOfStranger(UdpFlow at, Datagrams in, int i, long nowNs) {
         if (at.from != null && at.from.fd() != Os.NONE) {
             return owner(at.from, in, i, at.localHigh, at.localLow, nowNs);
         }

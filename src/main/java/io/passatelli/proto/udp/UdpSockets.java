@@ -139,14 +139,10 @@ final class UdpSockets {
         boolean group = Ip.isMulticast(flow.hostHigh, flow.hostLow);
         int ignored; // with another hop limit than the guest's it still arrives
         if (Ip.isV4(flow.hostHigh, flow.hostLow)) {
-            ignored = os.setOption(
-                    flow.fd, Socket.IPPROTO_IP, group ? Socket.IP_MULTICAST_TTL : Socket.IP_TTL, hops);
+            ignored = os.setOption(flow.fd, Socket.IPPROTO_IP, group ? Socket.IP_MULTICAST_TTL : Socket.IP_TTL, hops);
         } else {
             ignored = os.setOption(
-                    flow.fd,
-                    Socket.IPPROTO_IPV6,
-                    group ? Socket.IPV6_MULTICAST_HOPS : Socket.IPV6_UNICAST_HOPS,
-                    hops);
+                    flow.fd, Socket.IPPROTO_IPV6, group ? Socket.IPV6_MULTICAST_HOPS : Socket.IPV6_UNICAST_HOPS, hops);
         }
         flow.hops = hops;
     }

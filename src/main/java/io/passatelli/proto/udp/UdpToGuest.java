@@ -160,8 +160,7 @@ final class UdpToGuest {
         Udp.dstPort(area, udp, flow.guestPort());
         Udp.totalLength(area, udp, whole);
         Udp.noChecksum(area, udp);
-        int sum = Checksum.pseudo(
-                flow.farHigh(), flow.farLow(), flow.guestHigh(), flow.guestLow(), Ip4.UDP, whole);
+        int sum = Checksum.pseudo(flow.farHigh(), flow.farLow(), flow.guestHigh(), flow.guestLow(), Ip4.UDP, whole);
         Udp.checksum(area, udp, Checksum.of(Checksum.add(sum, 0, area, udp, whole)));
     }
 

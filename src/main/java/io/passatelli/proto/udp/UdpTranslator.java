@@ -308,7 +308,8 @@ public final class UdpTranslator implements Handler {
                 continue;
             }
             moved += deliver(flow, in, count, nowNs);
-            if (count < in.count()) { // recvmmsg(2) goes on until there is no more, or an error, of which an event tells
+            if (count
+                    < in.count()) { // recvmmsg(2) goes on until there is no more, or an error, of which an event tells
                 flow.strangers = false;
                 return moved;
             }
