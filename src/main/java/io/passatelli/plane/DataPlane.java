@@ -40,6 +40,7 @@ import java.util.Map;
  * behalf of a frame, an event, a timer or a command is caught, counted and logged; one out of the loop itself leaves {@link #run}.
  */
 public final class DataPlane implements AutoCloseable {
+    private final Log log;
     private final EventLoop loop;
     private final Counters counters = new Counters();
     private final MeteredLink link;
@@ -62,6 +63,7 @@ public final class DataPlane implements AutoCloseable {
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
         this.config = config;
+        log = around.log();
         loop = new EventLoop(around.os(), around.clock(), around.log());
         Link made = null;
         try {
@@ -84,6 +86,7 @@ public final class DataPlane implements AutoCloseable {
                     new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
             udp = new UdpTranslator(
                     config,
+                    addresses,
                     new UdpTranslator.Parts(
                             loop, flows, link, guest, composer, new ErrorComposer(guest, composer), counters));
             listeners = new ListenerSet(loop, udp.acceptor());
@@ -93,7 +96,7 @@ public final class DataPlane implements AutoCloseable {
             handle = new PlaneHandle(loop, this::snapshot, this::adopt);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
-            refusedForwards = listen(config, around.log());
+            refusedForwards = listen(config);
         } catch (Throwable t) {
             if (made != null) {
                 made.close();
@@ -103,10 +106,10 @@ public final class DataPlane implements AutoCloseable {
         }
     }
 
-    private List<ForwardTable.Refusal> listen(PlaneConfig config, Log log) {
-        boolean ip6 = config.has(Service.IP6) && config.guest().ip6() != null;
-        List<PortForward> rules = config.has(Service.UDP) ? config.forwards() : List.of();
-        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, config.has(Service.IP4), ip6));
+    private List<ForwardTable.Refusal> listen(PlaneConfig wanted) {
+        boolean ip6 = wanted.has(Service.IP6) && wanted.guest().ip6() != null;
+        List<PortForward> rules = wanted.has(Service.UDP) ? wanted.forwards() : List.of();
+        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, wanted.has(Service.IP4), ip6));
         for (ForwardTable.Refusal refusal : refusals) {
             log.warn(refusal.why());
         }
@@ -149,18 +152,19 @@ public final class DataPlane implements AutoCloseable {
     }
 
     /**
-     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay. What is on, and what is forwarded,
-     * stays as it was at the start: those are the same in {@code next}. Loop thread.
+     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay, and so do the sockets of forwards
+     * that are in both. What is on stays as it was at the start: it is the same in {@code next}. Loop thread.
      */
     public void adopt(PlaneConfig next) {
         assert next.services().equals(config.services());
-        assert next.forwards().equals(config.forwards());
         config = next;
         guest.adopt(next.guest());
         neighbours.adopt(next);
         addresses.adopt(next);
         dhcp.adopt(next);
         icmp.adopt(next);
+        udp.adopt(next);
+        refusedForwards = listen(next);
         router.adopt(next);
     }
 

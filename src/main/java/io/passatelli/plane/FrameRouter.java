@@ -194,7 +194,9 @@ final class FrameRouter implements Link.Listener {
                         ? responders.ndp().onMessage(frames, i, queue, nowNs)
                         : responders.icmp().onMessage(frames, i, queue, nowNs);
             case Ip4.UDP ->
-                isDhcp6(frame) ? responders.dhcp6().onDatagram(frames, i, queue, nowNs) : responders.udp().onDatagram(frames, i, queue, nowNs);
+                isDhcp6(frame)
+                        ? responders.dhcp6().onDatagram(frames, i, queue, nowNs)
+                        : responders.udp().onDatagram(frames, i, queue, nowNs);
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
     }

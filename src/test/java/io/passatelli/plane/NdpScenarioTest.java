@@ -1,7 +1,7 @@
 package io.passatelli.plane;
 
-import io.passatelli.wire.Packets;
 import io.passatelli.wire.ControlPackets6;
+import io.passatelli.wire.Packets;
 import org.junit.jupiter.api.Test;
 
 import java.util.Arrays;
@@ -22,7 +22,8 @@ class NdpScenarioTest {
     }
 
     private static byte[] toGuest(String src, String dst, byte[] message) {
-        byte[] frame = Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, ControlPackets6.icmp6(src, dst, message));
+        byte[] frame =
+                Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, ControlPackets6.icmp6(src, dst, message));
         return Arrays.copyOf(frame, Math.max(60, frame.length));
     }
 
