@@ -25,10 +25,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 /** The loop thread allocates nothing per datagram, either way: counted by the JVM itself while datagrams go to an echo on the loopback and back. */
 class UdpAllocationTest {
-    private static final int WARM_UP = 60_000;
-    private static final int FRAMES = 40_000;
-    /** What allocates for each frame does so in every round; code that is compiled anew may allocate a little, once. */
-    private static final int ROUNDS = 5;
+    private static final int WARM_UP = 100_000;
+    private static final int FRAMES = 20_000;
+    /** What allocates for each frame does so in every round; code that is not compiled yet allocates a little. */
+    private static final int ROUNDS = 40;
 
     private static final int AHEAD = 32;
 
