@@ -2,7 +2,8 @@
 # demo.sh [--user UID[:GID]]: shows a real guest on the network through passt. passt runs in a network
 # namespace that stands for a pod, as an ordinary user with no capability; UID needs no passwd entry
 # (default: nobody; $DEMO_USER says it as well). PASSATELLI_BIN=PROGRAM shows another passt.
-# Exit code 0: the guest got the pod's address, and every ping was answered.
+# Exit code 0: the guest got the pod's addresses, every ping was answered, a name was resolved, and
+# datagrams went there and back from either side, all of it with IPv4 and with IPv6.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lab.sh
@@ -23,13 +24,16 @@ if [[ ! $uid:$gid =~ ^[1-9][0-9]*:[0-9]+$ ]]; then
     exit 2
 fi
 
+echo_port=7007
+guest_port=7008
+
 say() { printf '\n== %s\n' "$*"; }
 note() { echo "   $*"; }
 
-work='' lab='' passt='' boot=''
+work='' lab='' passt='' boot='' helpers=()
 end() {
     local process
-    for process in $boot $passt; do
+    for process in $boot $passt "${helpers[@]}"; do
         kill "$process" 2> /dev/null || true
         wait "$process" 2> /dev/null || true
     done
@@ -74,16 +78,32 @@ note "the guest is Debian's $(cat "$guest/kernel"), with a root file system in m
 say "A network of two namespaces"
 lab=demo$$
 lab_up "$lab" || fail "the network namespaces could not be made"
-note "peer:    10.77.0.1 and 10.77.0.3, on the other end of a cable"
-note "pod:     10.77.0.2, default route by 10.77.0.1; passt runs here"
+note "peer:    10.77.0.1 and .3, fd77::1 and ::3, on the other end of a cable"
+note "pod:     10.77.0.2 and fd77::2, default routes by .1 and ::1; passt runs here"
+# A resolver as many machines have it: on the loopback, where no guest reaches it by its address.
+printf 'nameserver 127.0.0.1\nnameserver ::1\nsearch lab.example\n' > "/etc/netns/$lab-pod/resolv.conf"
+ip netns exec "$lab-pod" dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=nobody \
+    --no-resolv --no-hosts --bind-interfaces --listen-address=127.0.0.1,::1 \
+    --host-record=web.lab.example,10.77.0.3,fd77::3 > "$work/dnsmasq.log" 2>&1 &
+helpers+=($!)
+note "pod:     a resolver on 127.0.0.1 and ::1 knows web.lab.example"
+for address in 10.77.0.3 '[fd77::3]'; do
+    family=4
+    [ "$address" = 10.77.0.3 ] || family=6
+    ip netns exec "$lab-peer" socat "UDP$family-RECVFROM:$echo_port,bind=$address,fork" \
+        SYSTEM:'read -r line; echo "the peer heard\: $line"' &
+    helpers+=($!)
+done
+note "peer:    answers datagrams to UDP port $echo_port"
 
 say "passt, with no rights"
 mkdir -m 700 "$work/run"
 chown "$uid:$gid" "$work/run"
 socket=$work/run/passt.socket
-note "passt -f -s $socket"
+options=(-u "$guest_port" --dns-forward 10.77.0.53 --dns-forward fd77::53)
+note "passt -f -s $socket ${options[*]}"
 ip netns exec "$lab-pod" "$root/scripts/unprivileged.sh" "${readable[@]}" "$uid:$gid" \
-    "$program" -f -s "$socket" > "$work/passt.log" 2>&1 < /dev/null &
+    "$program" -f -s "$socket" "${options[@]}" > "$work/passt.log" 2>&1 < /dev/null &
 passt=$!
 began=$(date +%s%N)
 while [ ! -S "$socket" ]; do
@@ -111,27 +131,81 @@ if capable; then fail "passt has a capability"; fi
 grep -qx 'NoNewPrivs:.1' <<< "$evidence" || fail "passt may gain rights"
 
 say "A guest, with a network card that leads to passt"
-cat > "$work/guest.sh" << 'GUEST'
+cat > "$work/guest.sh" << GUEST
+echo_port=$echo_port guest_port=$guest_port
+GUEST
+cat >> "$work/guest.sh" << 'GUEST'
 echo "\$ lease"
 lease || exit 1
-echo "\$ ip -4 address show dev eth0 | grep inet"
-ip -4 address show dev eth0 | grep inet
-echo "\$ ip route"
+echo "\$ ra"
+ra || exit 1
+echo "\$ lease6"
+lease6 || exit 1
+echo "\$ ip address show dev eth0 | grep inet"
+ip address show dev eth0 | grep inet
+echo "\$ ip route; ip -6 route show default"
 ip -4 route
+ip -6 route show default | sed 's/  *expires.*//'
 probe() {
-    echo "\$ ping -c 3 $1"
-    ping -c 3 "$1" | tee /tmp/ping
+    echo "\$ ping -c 3 -i 0.3 $1"
+    ping -c 3 -i 0.3 "$1" | tee /tmp/ping
     echo "answered.$2=$(grep -c 'bytes from' /tmp/ping)"
 }
 probe "$(ip -4 route | sed -n 's/^default via \([^ ]*\).*/\1/p')" gateway
 probe 10.77.0.3 peer
+probe fd77::1 gateway6
+probe fd77::3 peer6
+resolve() {
+    echo "\$ nslookup -type=$1 web.lab.example $2"
+    nslookup "-type=$1" web.lab.example "$2" | tee /tmp/name
+    echo "resolved.$1=$(sed -n '/^Name/,$s/^Address[ 0-9:]*: *//p' /tmp/name)"
+}
+resolve a 10.77.0.53
+resolve aaaa fd77::53
+ask() {
+    echo "\$ echo hello over $1 | socat - $2"
+    socat -T 10 "$2" SYSTEM:"echo hello over $1; read -r line; echo \$line > /tmp/answer"
+    cat /tmp/answer
+    echo "asked.$1=$(cat /tmp/answer)"
+}
+ask IPv4 "UDP4:10.77.0.3:$echo_port"
+ask IPv6 "UDP6:[fd77::3]:$echo_port"
+echo "\$ socat UDP-RECVFROM:$guest_port,fork SYSTEM:..."
+for listener in "UDP4-RECVFROM:$guest_port" "UDP6-RECVFROM:$guest_port,ipv6only"; do
+    socat "$listener,fork" \
+        SYSTEM:'read -r line; echo "the guest heard\: $line"; echo "$line" >> /tmp/heard' &
+done
+for _ in $(seq 100); do
+    [ "$(cat /proc/net/udp /proc/net/udp6 | grep -c "$(printf ':%04X 0' "$guest_port")")" -lt 2 ] || break
+    sleep 0.1
+done
+echo "listening=yes"
+for _ in $(seq 200); do
+    [ "$(cat /tmp/heard 2> /tmp/none | grep -c .)" -lt 2 ] || break
+    sleep 0.1
+done
+sed 's/^/heard: /' /tmp/heard
+sleep 1 # the last answer is on its way
 GUEST
-exec 4> >(tee "$work/guest.log" | sed -u '/^answered/d; s/^/   guest | /')
+: > "$work/guest.log"
+exec 4> >(tee "$work/guest.log" | sed -u '/^answered\|^resolved\|^asked\|^listening/d; s/^/   guest | /')
 shown=$!
 # In the background, for a signal has to wait for a command in the foreground.
-"$root/src/test/guest/boot" "$socket" "$work/guest.sh" >&4 2>&1 &
+"$root/src/test/guest/boot" -a "$(type -P dhclient)" -a "$(type -P socat)" "$socket" "$work/guest.sh" >&4 2>&1 &
 boot=$!
 exec 4>&-
+while kill -0 "$boot" 2> /dev/null && ! grep -q '^listening' "$work/guest.log"; do
+    sleep 0.1
+done
+ask() {
+    ip netns exec "$lab-peer" socat -T 10 "$2" \
+        SYSTEM:"echo hello over $1; read -r line; echo \$line > $work/answer.$1" 2>&1 | sed 's/^/   peer  | /'
+}
+if grep -q '^listening' "$work/guest.log"; then
+    # From .3 and ::3, for what the guest sends to its gateway goes to the pod's loopback.
+    ask IPv4 "UDP4:10.77.0.2:$guest_port,bind=10.77.0.3"
+    ask IPv6 "UDP6:[fd77::2]:$guest_port,bind=[fd77::3]"
+fi
 code=0
 wait "$boot" || code=$?
 boot=
@@ -146,6 +220,24 @@ note "the guest has the pod's address, 10.77.0.2, with no NAT in between"
 note "3 of 3 pings to the gateway, $(got lease.router), answered: it stands for the pod's own loopback"
 [ "$(got answered.peer)" = 3 ] || fail "$(got answered.peer) of 3 pings to the peer were answered"
 note "3 of 3 pings to the peer, 10.77.0.3, answered, by way of an ordinary ping socket"
+[[ $(got ra.ip) == fd77::*/64 ]] || fail "the router advertisement gave the guest '$(got ra.ip)', not an address in fd77::/64"
+[[ $(got ra.router) == fe80::* ]] || fail "the router advertisement gave the guest '$(got ra.router)' as its router"
+note "a router advertisement gave it $(got ra.ip), and the router $(got ra.router)"
+[ "$(got lease6.ip)" = fd77::2 ] || fail "DHCPv6 gave the guest '$(got lease6.ip)', not the pod's address, fd77::2"
+note "DHCPv6 gave it the pod's other address, fd77::2"
+[ "$(got answered.gateway6)" = 3 ] || fail "$(got answered.gateway6) of 3 pings to the IPv6 gateway were answered"
+[ "$(got answered.peer6)" = 3 ] || fail "$(got answered.peer6) of 3 pings to the IPv6 peer were answered"
+note "3 of 3 pings to the gateway, fd77::1, and 3 of 3 to the peer, fd77::3, answered"
+[ "$(got resolved.a)" = 10.77.0.3 ] || fail "web.lab.example was resolved to '$(got resolved.a)', not to 10.77.0.3"
+[ "$(got resolved.aaaa)" = fd77::3 ] || fail "web.lab.example was resolved to '$(got resolved.aaaa)', not to fd77::3"
+note "web.lab.example resolved to 10.77.0.3 and fd77::3 by the pod's loopback resolver, asked at 10.77.0.53 and fd77::53"
+for family in IPv4 IPv6; do
+    [ "$(got asked.$family)" = "the peer heard: hello over $family" ] || fail "the guest's $family datagram was answered by '$(got asked.$family)'"
+    note "a datagram of the guest and the peer's answer, over $family: \"$(got asked.$family)\""
+    answer=$(cat "$work/answer.$family" 2> /dev/null) || answer=
+    [ "$answer" = "the guest heard: hello over $family" ] || fail "the peer's $family datagram to port $guest_port was answered by '$answer'"
+    note "a datagram of the peer to the pod's port $guest_port and the guest's answer, over $family: \"$answer\""
+done
 kill -0 "$passt" 2> /dev/null || fail "passt did not outlive its guest"
 echo
 echo "demo: all of it was seen"

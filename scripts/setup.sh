@@ -6,12 +6,12 @@ set -euo pipefail
 
 build=(make maven)
 net=(iproute2 iputils-ping procps util-linux)
-guest=(busybox-static cpio qemu-system-x86)
+guest=(busybox-static cpio dnsmasq-base isc-dhcp-client qemu-system-x86 socat)
 case ${1:-} in
     build) packages=("${build[@]}") ;;
     demo) packages=("${build[@]}" "${net[@]}" "${guest[@]}") ;;
     test) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
-        dhcpcd-base gcc isc-dhcp-client libc6-dev linux-libc-dev socat tshark udhcpc) ;;
+        bind9-dnsutils dhcpcd-base gcc libc6-dev linux-libc-dev ndisc6 traceroute tshark udhcpc) ;;
     bench) packages=("${build[@]}" "${net[@]}" gcc git iperf3 libc6-dev linux-libc-dev passt python3) ;;
     *)
         echo "usage: $0 build|test|demo|bench" >&2

@@ -64,7 +64,10 @@ public final class PasstPorts {
             boolean target =
                     text.lastIndexOf(':', slash) > 0 && Character.isDigit(text.charAt(0)) && !text.contains("::");
             throw wrong(
-                    slash, target ? "target addresses are not supported" : "addresses to listen on are not supported");
+                    slash,
+                    target
+                            ? "target addresses are not supported"
+                            : "addresses and interfaces to listen on are not supported");
         }
         for (String word : new String[] {"all", "auto", NONE}) {
             int found = text.indexOf(word);

@@ -58,7 +58,7 @@ public final class DataPlane implements AutoCloseable {
     private final PlaneHandle handle;
     private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
-    private List<ForwardTable.Refusal> refusedForwards;
+    private List<ForwardTable.Refusal> refusedForwards = List.of();
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
@@ -96,7 +96,7 @@ public final class DataPlane implements AutoCloseable {
             handle = new PlaneHandle(loop, this::snapshot, this::adopt);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
-            refusedForwards = listen(config);
+            listen(config);
         } catch (Throwable t) {
             if (made != null) {
                 made.close();
@@ -106,14 +106,17 @@ public final class DataPlane implements AutoCloseable {
         }
     }
 
-    private List<ForwardTable.Refusal> listen(PlaneConfig wanted) {
+    /** What was refused before is tried again, but not said again. */
+    private void listen(PlaneConfig wanted) {
         boolean ip6 = wanted.has(Service.IP6) && wanted.guest().ip6() != null;
         List<PortForward> rules = wanted.has(Service.UDP) ? wanted.forwards() : List.of();
         List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, wanted.has(Service.IP4), ip6));
         for (ForwardTable.Refusal refusal : refusals) {
-            log.warn(refusal.why());
+            if (!refusedForwards.contains(refusal)) {
+                log.warn(refusal.why());
+            }
         }
-        return refusals;
+        refusedForwards = refusals;
     }
 
     /** What of the configuration's forwards cannot be had, and why; the others are. Before {@link #run}, or on the loop thread. */
@@ -164,7 +167,7 @@ public final class DataPlane implements AutoCloseable {
         dhcp.adopt(next);
         icmp.adopt(next);
         udp.adopt(next);
-        refusedForwards = listen(next);
+        listen(next);
         router.adopt(next);
     }
 

@@ -101,6 +101,26 @@ class CommandLineTest {
         "--map-host-loopback, --map-host-loopback loopback",
         "--map-host-loopback, --map-host-loopback 127.0.0.1",
         "--map-host-loopback, -a 192.0.2.10/24 --map-host-loopback 192.0.2.10",
+        "--address, -a fd00::1/129",
+        "--address, -a fe80::1",
+        "--address, -a ::1",
+        "--address, -a fd00::1 -a fd00::2",
+        "--address, -4 -a fd00::1",
+        "--gateway, -4 -g fe80::1",
+        "--gateway, -g fe80::1 -g fe80::2",
+        "--outbound, -o fd00::1 -o fd00::2",
+        "--outbound-if6, --outbound-if6 no-such-card",
+        "--map-host-loopback, --map-host-loopback fd00::1 --map-host-loopback fd00::2",
+        "--dns-forward, --dns-forward 127.0.0.1",
+        "--dns-forward, --dns-forward 192.0.2.1 --dns-forward 192.0.2.2",
+        "--dns-forward, -a 192.0.2.10/24 --dns-forward 192.0.2.10 --dns-host 192.0.2.53",
+        "--dns-host, --dns-host 0.0.0.0",
+        "--dns-host, --dns-host resolver",
+        "--ipv4-only, -4 -6",
+        "--udp-ports, -u 0",
+        "--udp-ports, -u 53 -u none",
+        "--udp-ports, -u all",
+        "--udp-ports, -u 192.0.2.1/53",
         "--fd, -F x",
         "--fd, -F 1",
         "--fd, -F -3",
@@ -197,7 +217,9 @@ class CommandLineTest {
         assertThat(out.toString(StandardCharsets.UTF_8))
                 .contains("Usage: passt")
                 .contains("--socket", "--one-off", "--pcap", "--mtu", "--address", "--gateway", "--dns", "--search")
-                .contains("--map-host-loopback", "--no-map-gw", "--fqdn", "--no-icmp", "--outbound-if4");
+                .contains("--map-host-loopback", "--no-map-gw", "--fqdn", "--no-icmp", "--outbound-if4")
+                .contains("--outbound-if6", "--dns-forward", "--dns-host", "--udp-ports", "--no-udp", "--ipv6-only")
+                .contains("--no-dhcpv6", "--no-ndp", "--no-ra");
         assertThat(said()).isEmpty();
     }
 

@@ -40,6 +40,7 @@ public final class Lab implements AutoCloseable {
     private final Path directory;
     private final Thread atExit = new Thread(this::down);
     private @Nullable Namespace vm;
+    private final List<Namespace> others = new ArrayList<>();
 
     private Lab() throws IOException {
         directory = Files.createTempDirectory(name);
@@ -111,6 +112,18 @@ public final class Lab implements AutoCloseable {
         in(pod(), LIMIT, "sysctl", "-qw", "net.ipv4.ping_group_range=" + range).succeeded();
     }
 
+    /** Makes one more namespace, with nothing but its loopback; its name. */
+    public String anotherNamespace(String role) throws IOException, InterruptedException {
+        Namespace made = Namespace.make(name + "-" + role);
+        others.add(made);
+        return made.name();
+    }
+
+    /** Replaces what a program that starts in the pod, or runs there, reads as /etc/resolv.conf: the file stays the same. */
+    public void resolvConf(String text) throws IOException {
+        Files.writeString(Path.of("/etc/netns", pod(), "resolv.conf"), text);
+    }
+
     /** Starts a plane in the pod, for a TAP {@code tap0} in {@code vm}; waits until it is ready. See {@link TapPlane} for its arguments. */
     public PlaneProcess startPlane(String... arguments) throws IOException {
         return startPlane(OPEN_FILES, arguments);
@@ -140,6 +153,7 @@ public final class Lab implements AutoCloseable {
         if (vm != null) {
             vm.close();
         }
+        others.forEach(Namespace::close);
         down();
         try (Stream<Path> files = Files.walk(directory)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {

@@ -26,38 +26,33 @@ public final class Packets6 {
         }
     }
 
-    /** Ethernet from the guest to us, and IPv6 with hop limit 64. */
-    public static byte[] fromGuest(int next, String src, String dst, byte[] payload) {
-        return frame(ip6(next, src, dst, payload));
-    }
-
-    /** Ethernet from us to the guest, and IPv6 with hop limit 255. */
-    public static byte[] toGuest(int next, String src, String dst, byte[] payload) {
-        return Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, ip6(next, 255, src, dst, payload));
-    }
-
-    public static byte[] ip6(int next, int hops, String src, String dst, byte[] payload) {
-        return ip6(next, hops, payload.length, src, dst, payload);
-    }
-
-    /** With a length of its own choice. */
-    public static byte[] ip6(int next, int hops, int length, String src, String dst, byte[] payload) {
-        byte[] packet = ip6(next, src, dst, payload);
-        ByteBuffer.wrap(packet).putShort(4, (short) length).put(7, (byte) hops);
-        return packet;
-    }
-
     /** From the guest to us. */
     public static byte[] frame(byte[] packet) {
         return Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, packet);
     }
 
+    /** From the guest to us. */
+    public static byte[] fromGuest(int nextHeader, String src, String dst, byte[] payload) {
+        return frame(ip6(nextHeader, src, dst, payload));
+    }
+
+    /** From us to the guest, hop limit 255. */
+    public static byte[] toGuest(int nextHeader, String src, String dst, byte[] payload) {
+        byte[] packet = ip6(nextHeader, 255, payload.length, src, dst, payload);
+        return Packets.ethernet(Packets.GUEST_MAC, Packets.OUR_MAC, 0x86dd, packet);
+    }
+
     public static byte[] ip6(int nextHeader, String src, String dst, byte[] payload) {
+        return ip6(nextHeader, 64, payload.length, src, dst, payload);
+    }
+
+    /** With a payload length of its own choice. */
+    public static byte[] ip6(int nextHeader, int hops, int length, String src, String dst, byte[] payload) {
         return ByteBuffer.allocate(40 + payload.length)
                 .putInt(0x6000_0000)
-                .putShort((short) payload.length)
+                .putShort((short) length)
                 .put((byte) nextHeader)
-                .put((byte) 64)
+                .put((byte) hops)
                 .put(address(src))
                 .put(address(dst))
                 .put(payload)
@@ -124,7 +119,7 @@ public final class Packets6 {
         return icmp6(128, src, dst, id, sequence, payload);
     }
 
-    /** An echo message, or what has its form, with its checksum for these addresses. */
+    /** An echo message, or what has its form. */
     public static byte[] icmp6(int type, String src, String dst, int id, int sequence, byte[] payload) {
         byte[] message = ByteBuffer.allocate(8 + payload.length)
                 .put((byte) type)
@@ -149,7 +144,7 @@ public final class Packets6 {
                 .put(message)
                 .array();
         int checksum = ~Packets.naiveSum(pseudo, 0, pseudo.length) & 0xffff;
-        checksum = checksum == 0 && protocol == 17 ? 0xffff : checksum;
+        checksum = checksum == 0 && protocol == 17 ? 0xffff : checksum; // only there it would say that there is none
         message[field] = (byte) (checksum >>> 8);
         message[field + 1] = (byte) checksum;
         return message;
