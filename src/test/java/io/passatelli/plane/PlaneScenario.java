@@ -9,6 +9,7 @@ import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
+import io.passatelli.link.Link;
 import io.passatelli.link.SimLink;
 import io.passatelli.os.Os;
 import io.passatelli.os.sim.Chooser;
@@ -59,6 +60,7 @@ final class PlaneScenario implements AutoCloseable {
         private Chooser chooser = Chooser.largest();
         private SimLink link = SimLink.plain();
         private UnaryOperator<Os> around = os -> os;
+        private UnaryOperator<Link> aroundLink = link -> link;
         private int mtu = 1500;
         private boolean icmp = true;
         private @Nullable String outbound;
@@ -83,6 +85,12 @@ final class PlaneScenario implements AutoCloseable {
         /** Puts something between the plane and the kernel. */
         Setup around(UnaryOperator<Os> value) {
             around = value;
+            return this;
+        }
+
+        /** Puts something between the plane and the link. */
+        Setup aroundLink(UnaryOperator<Link> value) {
+            aroundLink = value;
             return this;
         }
 
@@ -176,7 +184,7 @@ final class PlaneScenario implements AutoCloseable {
         plane = new DataPlane(
                 this.config,
                 new Surroundings(setup.around.apply(os), clock, log, () -> 42),
-                (its, counters, lines) -> link,
+                (its, counters, lines) -> setup.aroundLink.apply(link),
                 heard);
         runs(0);
         link.forgetSeen(); // our ARP request at the start
