@@ -358,9 +358,9 @@ final class DatagramWorld implements AutoCloseable {
         talk.last[direction] = number;
     }
 
-    /** What is missing was lost by a fault of the link or was counted by the plane. Of a choosy kernel nobody knows. */
+    /** What is missing was lost by a fault of the link or was counted by the plane. Of an unreliable network nobody knows. */
     private void nothingVanished() {
-        if (choosy) {
+        if (unreliable) {
             return;
         }
         long counted = link.dropped();
