@@ -6,7 +6,6 @@ import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
-import io.passatelli.config.PortForward;
 import io.passatelli.config.Service;
 import io.passatelli.wire.Packets;
 import org.jspecify.annotations.Nullable;
