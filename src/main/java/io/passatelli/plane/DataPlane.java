@@ -40,6 +40,7 @@ import java.util.Map;
  * behalf of a frame, an event, a timer or a command is caught, counted and logged; one out of the loop itself leaves {@link #run}.
  */
 public final class DataPlane implements AutoCloseable {
+    private final Log log;
     private final EventLoop loop;
     private final Counters counters = new Counters();
     private final MeteredLink link;
@@ -48,8 +49,9 @@ public final class DataPlane implements AutoCloseable {
     private final Neighbours neighbours;
     private final AddressMap addresses;
     private final ArpResponder arp;
-    private final NdpResponder ndp;
     private final DhcpResponder dhcp;
+    private final NdpResponder ndp;
+    private final Dhcp6Responder dhcp6;
     private final IcmpTranslator icmp;
     private final UdpTranslator udp;
     private final ListenerSet listeners;
@@ -57,11 +59,12 @@ public final class DataPlane implements AutoCloseable {
     private final PlaneHandle handle;
     private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
-    private List<ForwardTable.Refusal> refusedForwards;
+    private List<ForwardTable.Refusal> refusedForwards = List.of();
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
         this.config = config;
+        log = around.log();
         loop = new EventLoop(around.os(), around.clock(), around.log());
         Link made = null;
         try {
@@ -78,12 +81,13 @@ public final class DataPlane implements AutoCloseable {
             dhcp = new DhcpResponder(config, guest, composer, link);
             sayTooLong(dhcp, around.log());
             arp = new ArpResponder(guest, composer, link);
-            Dhcp6Responder dhcp6 = new Dhcp6Responder(config, guest, composer, link);
+            dhcp6 = new Dhcp6Responder(config, guest, composer, link);
             ndp = new NdpResponder(
                     config,
                     new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
             udp = new UdpTranslator(
                     config,
+                    addresses,
                     new UdpTranslator.Parts(
                             loop, flows, link, guest, composer, new ErrorComposer(guest, composer), counters));
             listeners = new ListenerSet(loop, udp.acceptor());
@@ -93,7 +97,7 @@ public final class DataPlane implements AutoCloseable {
             handle = new PlaneHandle(loop, this::snapshot, this::adopt);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
-            refusedForwards = listen(config, around.log());
+            listen(config);
         } catch (Throwable t) {
             if (made != null) {
                 made.close();
@@ -103,14 +107,17 @@ public final class DataPlane implements AutoCloseable {
         }
     }
 
-    private List<ForwardTable.Refusal> listen(PlaneConfig config, Log log) {
-        boolean ip6 = config.has(Service.IP6) && config.guest().ip6() != null;
-        List<PortForward> rules = config.has(Service.UDP) ? config.forwards() : List.of();
-        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, config.has(Service.IP4), ip6));
+    /** What was refused before is tried again, but not said again. */
+    private void listen(PlaneConfig wanted) {
+        boolean ip6 = wanted.has(Service.IP6) && wanted.guest().ip6() != null;
+        List<PortForward> rules = wanted.has(Service.UDP) ? wanted.forwards() : List.of();
+        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, wanted.has(Service.IP4), ip6));
         for (ForwardTable.Refusal refusal : refusals) {
-            log.warn(refusal.why());
+            if (!refusedForwards.contains(refusal)) {
+                log.warn(refusal.why());
+            }
         }
-        return refusals;
+        refusedForwards = refusals;
     }
 
     /** What of the configuration's forwards cannot be had, and why; the others are. Before {@link #run}, or on the loop thread. */
@@ -132,9 +139,9 @@ public final class DataPlane implements AutoCloseable {
     public void followNeighbours() throws IOException {
         neighbourWatch = NeighbourWatch.start(loop, new NeighbourWatch.Listener() {
             @Override
-            public void onNeighbour(int address, long mac) {
-                if (neighbours.put(0, Ip.low(address), mac) && router.isUp()) {
-                    Drop drop = arp.announce(address, 0);
+            public void onNeighbour(int interfaceIndex, long high, long low, long mac) {
+                if (isOnGuestsLink(interfaceIndex, high, low) && neighbours.put(high, low, mac) && router.isUp()) {
+                    Drop drop = Ip.isV4(high, low) ? arp.announce((int) low, 0) : ndp.announce(high, low, 0);
                     if (drop != Drop.NONE) {
                         counters.count(drop);
                     }
@@ -142,27 +149,43 @@ public final class DataPlane implements AutoCloseable {
             }
 
             @Override
-            public void onGone(int address) {
-                neighbours.remove(0, Ip.low(address));
+            public void onGone(int interfaceIndex, long high, long low) {
+                if (isOnGuestsLink(interfaceIndex, high, low)) {
+                    neighbours.remove(high, low);
+                }
             }
         });
     }
 
+    /** A link-local address is somebody else on each of the host's links, and the guest's is that one which its traffic leaves by. */
+    private boolean isOnGuestsLink(int interfaceIndex, long high, long low) {
+        return Ip.isV4(high, low)
+                || !Ip.isLinkLocal(high, low)
+                || interfaceIndex == config.host6().interfaceIndex();
+    }
+
     /**
-     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay. What is on, and what is forwarded,
-     * stays as it was at the start: those are the same in {@code next}. Loop thread.
+     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay, and so do the sockets of forwards
+     * that are in both. What is on stays as it was at the start: it is the same in {@code next}. Loop thread.
      */
     public void adopt(PlaneConfig next) {
         assert next.services().equals(config.services());
-        assert next.forwards().equals(config.forwards());
+        boolean otherLink = next.host6().interfaceIndex() != config.host6().interfaceIndex();
         config = next;
-        guest.adopt(next.guest());
+        guest.adopt(next.guest()); // all others look there
         neighbours.adopt(next);
         addresses.adopt(next);
         dhcp.adopt(next);
+        dhcp6.adopt(next);
         icmp.adopt(next);
+        ndp.adopt(next, loop.nowNs());
         udp.adopt(next);
+        listen(next);
         router.adopt(next);
+        if (otherLink && neighbourWatch != null) {
+            neighbours.clear();
+            neighbourWatch.askForAll();
+        }
     }
 
     public PlaneHandle handle() {
