@@ -57,7 +57,6 @@ public final class DataPlane implements AutoCloseable {
     private final ListenerSet listeners;
     private final FrameRouter router;
     private final PlaneHandle handle;
-    private final Log log;
     private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
     private List<ForwardTable.Refusal> refusedForwards = List.of();
