@@ -37,7 +37,7 @@ class Ip6NetnsTest {
             assertThat(world.guest("cat /proc/sys/net/ipv6/conf/tap0/mtu")).isEqualTo("1400\n");
 
             String router = route.split(" ", -1)[2];
-            for (String target : new String[] {PEER6, GATEWAY6, router + "%tap0"}) {
+            for (String target : new String[] {PEER6, GATEWAY6}) {
                 world.guest("ping -6 -n -c 2 -i 0.1 -W 5 " + target);
             }
             world.guest("ping -6 -n -c 2 -i 0.1 -W 5 -s 30001 " + PEER6); // in fragments, for the MTU is 1,400
@@ -56,7 +56,7 @@ class Ip6NetnsTest {
             world.awaitGuest("fe80::", "ip -6 address show dev tap0 -tentative");
             String said = world.guest("rdisc6 -1 -n -r 5 -w 2000 tap0");
             assertThat(said.replaceAll(" +", " "))
-                    .contains("Hop limit : 255", "Stateful address conf. : Yes")
+                    .contains("Hop limit : 64", "Stateful address conf. : Yes")
                     .contains("Prefix : fd77::/64", "On-link : Yes", "Autonomous address conf.: Yes")
                     .contains("Valid time : infinite", "Pref. time : infinite")
                     .contains("MTU : 9000 bytes", "Source link-layer address: 9A:55:9A:55:9A:55")
@@ -99,7 +99,7 @@ class Ip6NetnsTest {
                     .containsEntry("address", GUEST6)
                     .containsEntry("dns", PEER6)
                     .containsEntry("search", "lab.example sub.lab.example")
-                    .containsEntry("lifetimes", "4294967295 4294967295")
+                    .containsEntry("lifetimes", "86400 86400")
                     .hasEntrySatisfying("server", id -> assertThat(id).isNotEmpty());
             world.guest("ping -6 -n -c 1 -W 5 -I %s %s".formatted(GUEST6, PEER6));
         }
@@ -118,8 +118,8 @@ class Ip6NetnsTest {
                         env | grep '^n[de]' | sort
                     } >> DIR/all
                     case "$reason" in
-                    ROUTERADVERT)
-                        {
+                    ROUTERADVERT) # at its end it says that there is none any more
+                        [ -z "$nd1_prefix_information1_prefix" ] || {
                             echo "ra.prefix=$nd1_prefix_information1_prefix/$nd1_prefix_information1_length"
                             echo "ra.dns=$nd1_rdnss1_servers"
                             echo "ra.search=$nd1_dnssl1_search"
@@ -150,7 +150,8 @@ class Ip6NetnsTest {
                         ! grep -q ^address DIR/lease || break
                         sleep 0.1
                     done
-                    kill $!
+                    ping -6 -n -c 1 -W 5 fd77::3 > DIR/ping 2>&1 || cat DIR/ping >> DIR/said
+                    kill $! # and with it goes what it configured
                     """.replace("DIR", lab.directory().toString()));
             assertThat(lease(lab))
                     .as(() -> text(lab, "said") + text(lab, "all"))
@@ -160,7 +161,7 @@ class Ip6NetnsTest {
                     .containsEntry("address", GUEST6)
                     .containsEntry("dns", PEER6)
                     .containsEntry("search", "lab.example sub.lab.example");
-            world.guest("ping -6 -n -c 1 -W 5 " + PEER6);
+            assertThat(text(lab, "ping")).contains(" 0% packet loss");
         }
     }
 

@@ -240,7 +240,10 @@ class UdpNetnsTest {
             assertThat(hops(world.guest("traceroute -4 -n -q 1 -N 1 -w 3 -m 5 10.78.0.2")))
                     .containsExactly(Lab.GATEWAY, "10.78.0.2");
             assertThat(hops(world.guest("traceroute -6 -n -q 1 -N 1 -w 3 -m 5 fd78::2")))
-                    .containsExactly(NetnsGuest.GATEWAY6, "fd78::2");
+                    .hasSize(2)
+                    .endsWith("fd78::2")
+                    .first()
+                    .isIn(NetnsGuest.GATEWAY6, PEER6); // whichever of its addresses the router chose
 
             narrow(world, far, Lab.POD, "10.78.0.2");
             narrow(world, far, GUEST6, "fd78::2");

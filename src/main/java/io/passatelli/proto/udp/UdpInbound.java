@@ -72,8 +72,9 @@ final class UdpInbound implements DatagramAcceptor {
                 listener.took(0, true);
                 return moved;
             }
-            moved += deliver(listener, in, count, nowNs);
+            // Before a flow begins: what comes until its socket is connected is queued here too, and ahead of it.
             listener.took(count, count < in.count());
+            moved += deliver(listener, in, count, nowNs);
             if (count < in.count()) {
                 return moved;
             }
@@ -150,6 +151,7 @@ final class UdpInbound implements DatagramAcceptor {
             counters.count(drop);
             return null;
         }
+        ready.add(listener); // the flow waits until that was found empty
         return flow;
     }
 
