@@ -119,14 +119,20 @@ public final class Limits {
     /** Longest UDP payload: what fits an IPv4 datagram of 65535 bytes. */
     public static final int UDP_PAYLOAD_BYTES = 65_507;
 
+    /**
+     * SO_RCVBUF asked for on sockets of UDP, bytes; net.core.rmem_max may give less. A burst of a thousand datagrams waits there while the loop is
+     * elsewhere; what fills, the kernel bounds for all sockets together (net.ipv4.udp_mem, and the cgroup).
+     */
+    public static final int UDP_RCVBUF_BYTES = 512 << 10;
+
     /** Datagrams taken from a socket in one call. */
     public static final int UDP_BATCH = 64;
 
     /**
-     * So many datagrams a listener may have to give before a flow that it began is read, at most: more do not fit its receive buffer
-     * (net.core.rmem_default of 208 KiB, 768 bytes for the smallest).
+     * So many datagrams a listener may have to give before a flow that it began is read, at most: more do not fit its receive buffer, of which
+     * the smallest takes 768 bytes.
      */
-    public static final int UDP_HANDOVER_DATAGRAMS = 1_024;
+    public static final int UDP_HANDOVER_DATAGRAMS = 2 * UDP_RCVBUF_BYTES / 768 + 1;
 
     /** Entries of one socket's error queue taken in one visit. */
     public static final int UDP_ERRORS_PER_VISIT = 16;

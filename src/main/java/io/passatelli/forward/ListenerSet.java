@@ -116,6 +116,9 @@ public final class ListenerSet implements Handler {
 
     private int prepare(int fd, ForwardTable.Endpoint endpoint, boolean v4) {
         int rc = os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_REUSEADDR, 1);
+        if (rc >= 0) {
+            rc = os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_RCVBUF, Limits.UDP_RCVBUF_BYTES);
+        }
         if (rc >= 0 && v4) {
             rc = os.setOption(fd, Socket.IPPROTO_IP, Socket.IP_PKTINFO, 1);
         }

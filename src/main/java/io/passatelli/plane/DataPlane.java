@@ -40,6 +40,7 @@ import java.util.Map;
  * behalf of a frame, an event, a timer or a command is caught, counted and logged; one out of the loop itself leaves {@link #run}.
  */
 public final class DataPlane implements AutoCloseable {
+    private final Log log;
     private final EventLoop loop;
     private final Counters counters = new Counters();
     private final MeteredLink link;
@@ -57,11 +58,12 @@ public final class DataPlane implements AutoCloseable {
     private final PlaneHandle handle;
     private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
-    private List<ForwardTable.Refusal> refusedForwards;
+    private List<ForwardTable.Refusal> refusedForwards = List.of();
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
         this.config = config;
+        log = around.log();
         loop = new EventLoop(around.os(), around.clock(), around.log());
         Link made = null;
         try {
@@ -84,6 +86,7 @@ public final class DataPlane implements AutoCloseable {
                     new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
             udp = new UdpTranslator(
                     config,
+                    addresses,
                     new UdpTranslator.Parts(
                             loop, flows, link, guest, composer, new ErrorComposer(guest, composer), counters));
             listeners = new ListenerSet(loop, udp.acceptor());
@@ -93,7 +96,7 @@ public final class DataPlane implements AutoCloseable {
             handle = new PlaneHandle(loop, this::snapshot, this::adopt);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
-            refusedForwards = listen(config, around.log());
+            listen(config);
         } catch (Throwable t) {
             if (made != null) {
                 made.close();
@@ -103,14 +106,17 @@ public final class DataPlane implements AutoCloseable {
         }
     }
 
-    private List<ForwardTable.Refusal> listen(PlaneConfig config, Log log) {
-        boolean ip6 = config.has(Service.IP6) && config.guest().ip6() != null;
-        List<PortForward> rules = config.has(Service.UDP) ? config.forwards() : List.of();
-        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, config.has(Service.IP4), ip6));
+    /** What was refused before is tried again, but not said again. */
+    private void listen(PlaneConfig wanted) {
+        boolean ip6 = wanted.has(Service.IP6) && wanted.guest().ip6() != null;
+        List<PortForward> rules = wanted.has(Service.UDP) ? wanted.forwards() : List.of();
+        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, wanted.has(Service.IP4), ip6));
         for (ForwardTable.Refusal refusal : refusals) {
-            log.warn(refusal.why());
+            if (!refusedForwards.contains(refusal)) {
+                log.warn(refusal.why());
+            }
         }
-        return refusals;
+        refusedForwards = refusals;
     }
 
     /** What of the configuration's forwards cannot be had, and why; the others are. Before {@link #run}, or on the loop thread. */
@@ -149,12 +155,11 @@ public final class DataPlane implements AutoCloseable {
     }
 
     /**
-     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay. What is on, and what is forwarded,
-     * stays as it was at the start: those are the same in {@code next}. Loop thread.
+     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay, and so do the sockets of forwards
+     * that are in both. What is on stays as it was at the start: it is the same in {@code next}. Loop thread.
      */
     public void adopt(PlaneConfig next) {
         assert next.services().equals(config.services());
-        assert next.forwards().equals(config.forwards());
         config = next;
         guest.adopt(next.guest());
         neighbours.adopt(next);
@@ -162,6 +167,7 @@ public final class DataPlane implements AutoCloseable {
         dhcp.adopt(next);
         icmp.adopt(next);
         udp.adopt(next);
+        listen(next);
         router.adopt(next);
     }
 

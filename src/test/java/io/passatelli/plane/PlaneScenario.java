@@ -44,6 +44,9 @@ final class PlaneScenario implements AutoCloseable {
     final SimClock clock = new SimClock();
     final SimOs os;
     final SimLink link;
+    /** What the plane started with. */
+    final PlaneConfig config;
+
     final DataPlane plane;
     final List<String> lines = new ArrayList<>();
     final List<String> events = new ArrayList<>();
@@ -163,8 +166,9 @@ final class PlaneScenario implements AutoCloseable {
         if (setup.ip6 != null) {
             os.addAddress(Ip.parse(GUEST6));
         }
+        this.config = setup.change.apply(config);
         plane = new DataPlane(
-                setup.change.apply(config),
+                this.config,
                 new Surroundings(setup.around.apply(os), clock, log, () -> 42),
                 (its, counters, lines) -> link,
                 heard);

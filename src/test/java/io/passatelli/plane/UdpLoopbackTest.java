@@ -2,7 +2,7 @@ package io.passatelli.plane;
 
 import io.passatelli.base.Drop;
 import io.passatelli.link.SimLink;
-import io.passatelli.plane.LoopbackPlane.Datagram;
+import io.passatelli.plane.UdpFrames.Datagram;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -22,9 +22,9 @@ import static io.passatelli.plane.LoopbackPlane.GUEST6;
 import static io.passatelli.plane.LoopbackPlane.ROUTER6;
 import static io.passatelli.plane.LoopbackPlane.bytes;
 import static io.passatelli.plane.LoopbackPlane.forward;
-import static io.passatelli.plane.LoopbackPlane.frame;
 import static io.passatelli.plane.LoopbackPlane.freePort;
 import static io.passatelli.plane.LoopbackPlane.send;
+import static io.passatelli.plane.UdpFrames.frame;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** UDP through a plane and the kernel's own sockets, both ways. */

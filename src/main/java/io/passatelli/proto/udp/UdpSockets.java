@@ -4,6 +4,7 @@ import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
+import io.passatelli.base.Limits;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.forward.ForwardTable;
@@ -57,6 +58,9 @@ final class UdpSockets {
         flow.fd = fd;
         HostSide side = v4 ? host4 : host6;
         int rc = os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_REUSEADDR, ON);
+        if (rc >= 0) {
+            rc = os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_RCVBUF, Limits.UDP_RCVBUF_BYTES);
+        }
         if (rc >= 0) {
             rc = v4
                     ? os.setOption(fd, Socket.IPPROTO_IP, Socket.IP_RECVERR, ON)

@@ -91,7 +91,7 @@ final class UdpToHost {
         }
         pieces.clear();
         if (!batch.gather(i, from, length, pieces)) {
-            throw tooManyPieces();
+            throw new AssertionError("a frame of more pieces than RxBatch.PIECES");
         }
         int at = place(length, pieces.count());
         for (int range = 0; range < pieces.count(); range++) {
@@ -238,9 +238,5 @@ final class UdpToHost {
             flow = null;
             failed(out, 0, out.count());
         }
-    }
-
-    private static AssertionError tooManyPieces() {
-        return new AssertionError("a frame of more pieces than RxBatch.PIECES");
     }
 }

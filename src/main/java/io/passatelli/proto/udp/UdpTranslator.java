@@ -88,13 +88,14 @@ public final class UdpTranslator implements Handler {
             ErrorComposer errors,
             Counters counters) {}
 
-    public UdpTranslator(PlaneConfig config, Parts parts) {
+    /** {@code addresses} is the plane's, which keeps it up to date. */
+    public UdpTranslator(PlaneConfig config, AddressMap addresses, Parts parts) {
         on = config.has(Service.UDP);
         loop = parts.loop();
         os = loop.os();
         table = parts.flows();
         counters = parts.counters();
-        addresses = new AddressMap(config);
+        this.addresses = addresses;
         sockets = new UdpSockets(os, counters, config);
         flows = new UdpFlows(this, parts, sockets, config);
         errors = new UdpErrors(parts, addresses);
@@ -107,7 +108,6 @@ public final class UdpTranslator implements Handler {
     /** Works as {@code config} says from now on; flows that are there keep their sockets. */
     public void adopt(PlaneConfig config) {
         on = config.has(Service.UDP);
-        addresses.adopt(config);
         flows.adopt(config);
         toGuest.adopt(config.guest().mtu());
     }
