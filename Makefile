@@ -9,9 +9,12 @@ MVN_ARGS ?=
 MVN = . scripts/jdk.sh && mvn -B -ntp -Dstyle.color=never $(MVN_ARGS)
 setup = scripts/setup.sh
 SEED ?= 1
+WORLDS ?= 40
 # Jazzer fuzzes one method in one process.
-FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
-    'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused'
+FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionHeadersKeepTheirPromises' \
+    'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
+    'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
+    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused'
 
 .PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-jmh fuzz sim format clean
 
@@ -62,9 +65,9 @@ fuzz: ## coverage-guided fuzzing of all that reads what a guest sends, a minute 
 	    $(MVN) surefire:test -Pfuzz -Dtest="$$method"; \
 	done
 
-sim: ## scenarios and simulation alone; SEED=N begins with another seed
+sim: ## scenarios and simulation alone; SEED=N begins with another seed, WORLDS=M takes so many
 	@$(setup) build
-	@$(MVN) test -Dtest.included=sim -Dtest.excluded=fuzz -Dsim.seed=$(SEED)
+	@$(MVN) test -Dtest.included=sim -Dtest.excluded=fuzz -Dsim.seed=$(SEED) -Dsim.worlds=$(WORLDS)
 
 format: ## put the Java sources into shape
 	@$(setup) build

@@ -25,7 +25,7 @@ trap 'rm -rf "$work"' EXIT
 guest=$!
 if ! PASSATELLI_AOT_OPTION="-XX:AOTCacheOutput=$tree/lib/passt.aot" \
     timeout 60 "$tree/bin/passt" -f -q --one-off -s "$work/train.socket" \
-    -a 192.0.2.2/24 -g 192.0.2.1 -D none -S none > "$work/log" 2>&1; then
+    -a 192.0.2.2/24 -g 192.0.2.1 -a 2001:db8::2 -g 2001:db8::1 -D none -S none > "$work/log" 2>&1; then
     cat "$work/log" >&2
     echo "assemble: the training run failed" >&2
     kill "$guest" 2> /dev/null || true

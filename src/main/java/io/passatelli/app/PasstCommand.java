@@ -7,6 +7,7 @@ import io.passatelli.base.RateLimit;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
+import io.passatelli.forward.ForwardTable;
 import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
@@ -31,6 +32,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.Objects;
 
 /** The passt role: one plane on a UNIX stream socket, on the main thread, until a signal or, with one-off, until its guest leaves. */
@@ -105,13 +107,22 @@ final class PasstCommand {
             ending.of(plane.handle());
             followHost(plan, plane.handle());
             log.info("guest network: " + plan.summary());
-            for (PortForward rule : config.forwards()) {
-                log.info("forwarding " + rule);
-            }
+            sayForwards(config, plane);
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
             return plane;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Of those that cannot be had the plane has told. */
+    private void sayForwards(PlaneConfig config, DataPlane plane) {
+        List<PortForward> refused =
+                plane.refusedForwards().stream().map(ForwardTable.Refusal::rule).toList();
+        for (PortForward rule : config.forwards()) {
+            if (!refused.contains(rule)) {
+                log.info("forwarding " + rule);
+            }
         }
     }
 

@@ -3,12 +3,19 @@ package io.passatelli.guest;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
+import io.passatelli.config.Cidr;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
+
+import java.util.Arrays;
 
 /**
  * The host's neighbours as the guest is to see them: frames from a host of the local network bear its real MAC, so the guest's ARP cache looks as
  * on that network. Others bear the gateway's, and what is mapped to the host itself, or unknown, bears ours. Bounded by {@link Limits#NEIGHBOURS}.
  * Loop thread only.
+ *
+ * <p>In IPv6 the guest has as neighbours only link-local addresses and those of its own prefix. Its router, though that may be the address of
+ * the host's, has our MAC: we speak from that address ourselves, and the router's MAC must not change when the host forgets its own router's.
  */
 public final class Neighbours {
     private static final int SLOT_BITS = 10;
@@ -28,6 +35,10 @@ public final class Neighbours {
     private Ip gateway4 = Ip.UNSPECIFIED4;
     private Ip mapped4 = Ip.UNSPECIFIED4;
     private Ip mapped6 = Ip.UNSPECIFIED6;
+    private Ip router6 = Ip.UNSPECIFIED6;
+    /** High half of the guest's addresses. */
+    private long prefix6;
+
     private int count;
 
     public Neighbours(PlaneConfig config) {
@@ -43,12 +54,16 @@ public final class Neighbours {
         gateway4 = gateway == null ? Ip.UNSPECIFIED4 : gateway;
         mapped4 = host4 == null ? Ip.UNSPECIFIED4 : host4;
         mapped6 = host6 == null ? Ip.UNSPECIFIED6 : host6;
+        Ip6Network ip6 = config.guest().ip6();
+        Cidr address6 = ip6 == null ? null : ip6.address();
+        router6 = ip6 == null ? Ip.UNSPECIFIED6 : ip6.router();
+        prefix6 = address6 == null ? 0 : address6.address().high();
     }
 
     /** The MAC that the guest is to see for an address. */
     @HotPath
     public long macOf(long high, long low) {
-        if (count == 0 || isMapped(high, low)) {
+        if (count == 0 || isOurs(high, low)) {
             return ourMac;
         }
         int slot = find(high, low);
@@ -59,8 +74,14 @@ public final class Neighbours {
     }
 
     @HotPath
-    private boolean isMapped(long high, long low) {
-        return high == mapped4.high() && low == mapped4.low() || high == mapped6.high() && low == mapped6.low();
+    private boolean isOurs(long high, long low) {
+        if (Ip.isV4(high, low)) {
+            return low == mapped4.low();
+        }
+        boolean onLink = high == prefix6 || Ip.isLinkLocal(high, low);
+        return !onLink
+                || high == mapped6.high() && low == mapped6.low()
+                || high == router6.high() && low == router6.low();
     }
 
     /** The host has, or had, an address at {@code mac}. Whether that is news for the guest. */
@@ -69,7 +90,7 @@ public final class Neighbours {
         if (slot != NONE) {
             boolean moved = macs[slot] != mac;
             macs[slot] = mac;
-            return moved && !isMapped(high, low);
+            return moved && !isOurs(high, low);
         }
         if (count == Limits.NEIGHBOURS || mac == 0) {
             return false;
@@ -82,7 +103,7 @@ public final class Neighbours {
         lows[slot] = low;
         macs[slot] = mac;
         count++;
-        return !isMapped(high, low) && mac != ourMac;
+        return !isOurs(high, low) && mac != ourMac;
     }
 
     /** The host knows an address no more. */
@@ -102,6 +123,12 @@ public final class Neighbours {
         }
         macs[gap] = 0;
         count--;
+    }
+
+    /** The host's neighbours are others from now on. */
+    public void clear() {
+        Arrays.fill(macs, 0);
+        count = 0;
     }
 
     public int count() {

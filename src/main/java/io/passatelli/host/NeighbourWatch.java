@@ -20,7 +20,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Follows the host's IPv4 neighbours, rtnetlink(7): all that there are at first, then each that comes, moves or goes. Constants of
+ * Follows the host's neighbours, rtnetlink(7): all that there are at first, then each that comes, moves or goes. Constants of
  * linux/rtnetlink.h and linux/neighbour.h. When news were lost it asks for all again. Needs no right. Loop thread only.
  */
 public final class NeighbourWatch implements Handler, AutoCloseable {
@@ -29,16 +29,19 @@ public final class NeighbourWatch implements Handler, AutoCloseable {
     static final int RTM_DELNEIGH = 29;
     static final int RTM_GETNEIGH = 30;
     private static final int NDMSG = 12;
+    /** AF_UNSPEC. */
+    private static final int ALL_FAMILIES = 0;
+
     private static final int NDA_DST = 1;
     private static final int NDA_LLADDR = 2;
     /** NUD_REACHABLE, STALE, DELAY, PROBE and PERMANENT: the MAC is, or lately was, good. */
     private static final int KNOWN = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
 
-    /** Who wants to know. Addresses are IPv4, 32 bits. */
+    /** Who wants to know. Addresses are two longs, IPv4 v4-mapped. */
     public interface Listener {
-        void onNeighbour(int address, long mac);
+        void onNeighbour(int interfaceIndex, long high, long low, long mac);
 
-        void onGone(int address);
+        void onGone(int interfaceIndex, long high, long low);
     }
 
     private final EventLoop loop;
@@ -91,11 +94,12 @@ public final class NeighbourWatch implements Handler, AutoCloseable {
         return new IOException("the host's neighbours cannot be followed: " + call + ": " + Errno.text((int) -result));
     }
 
-    private long askForAll() {
+    /** Tells the listener of all neighbours that there are, from the next turn on; negative: the kernel did not take the question. */
+    public long askForAll() {
         ByteBuffer request = ByteBuffer.allocate(RtNetlink.HEADER + NDMSG).order(ByteOrder.nativeOrder());
         request.putInt(request.capacity()).putShort((short) RTM_GETNEIGH).putShort((short)
                 (RtNetlink.NLM_F_REQUEST | RtNetlink.NLM_F_DUMP));
-        request.put(RtNetlink.HEADER, (byte) Socket.AF_INET);
+        request.put(RtNetlink.HEADER, (byte) ALL_FAMILIES);
         MemorySegment.copy(request.array(), 0, buffer, ValueLayout.JAVA_BYTE, 0, request.capacity());
         vector.clear();
         vector.add(buffer, 0, request.capacity());
@@ -153,16 +157,18 @@ public final class NeighbourWatch implements Handler, AutoCloseable {
     }
 
     private void neighbour(int type, ByteBuffer body) {
-        if (body.limit() < NDMSG || body.get(0) != Socket.AF_INET) {
+        if (body.limit() < NDMSG) {
             return;
         }
+        int family = body.get(0);
+        int interfaceIndex = body.getInt(4);
         int state = body.getShort(8) & 0xffff;
         Ip address = null;
         Mac mac = null;
         var attributes = new RtNetlink.Attributes(body, NDMSG);
         while (attributes.next()) {
             switch (attributes.type) {
-                case NDA_DST -> address = RtNetlink.ip(attributes.value, Socket.AF_INET);
+                case NDA_DST -> address = RtNetlink.ip(attributes.value, family);
                 case NDA_LLADDR -> mac = RtNetlink.mac(attributes.value);
                 default -> {}
             }
@@ -171,9 +177,9 @@ public final class NeighbourWatch implements Handler, AutoCloseable {
             return;
         }
         if (type == RTM_NEWNEIGH && (state & KNOWN) != 0 && mac != null && isHosts(mac)) {
-            listener.onNeighbour(address.v4(), mac.bits());
+            listener.onNeighbour(interfaceIndex, address.high(), address.low(), mac.bits());
         } else {
-            listener.onGone(address.v4());
+            listener.onGone(interfaceIndex, address.high(), address.low());
         }
     }
 

@@ -49,8 +49,9 @@ public final class DataPlane implements AutoCloseable {
     private final Neighbours neighbours;
     private final AddressMap addresses;
     private final ArpResponder arp;
-    private final NdpResponder ndp;
     private final DhcpResponder dhcp;
+    private final NdpResponder ndp;
+    private final Dhcp6Responder dhcp6;
     private final IcmpTranslator icmp;
     private final UdpTranslator udp;
     private final ListenerSet listeners;
@@ -80,7 +81,7 @@ public final class DataPlane implements AutoCloseable {
             dhcp = new DhcpResponder(config, guest, composer, link);
             sayTooLong(dhcp, around.log());
             arp = new ArpResponder(guest, composer, link);
-            Dhcp6Responder dhcp6 = new Dhcp6Responder(config, guest, composer, link);
+            dhcp6 = new Dhcp6Responder(config, guest, composer, link);
             ndp = new NdpResponder(
                     config,
                     new NdpResponder.Parts(loop.timers(), guest, neighbours, composer, link, counters, around.seeds()));
@@ -138,9 +139,9 @@ public final class DataPlane implements AutoCloseable {
     public void followNeighbours() throws IOException {
         neighbourWatch = NeighbourWatch.start(loop, new NeighbourWatch.Listener() {
             @Override
-            public void onNeighbour(int address, long mac) {
-                if (neighbours.put(0, Ip.low(address), mac) && router.isUp()) {
-                    Drop drop = arp.announce(address, 0);
+            public void onNeighbour(int interfaceIndex, long high, long low, long mac) {
+                if (isOnGuestsLink(interfaceIndex, high, low) && neighbours.put(high, low, mac) && router.isUp()) {
+                    Drop drop = Ip.isV4(high, low) ? arp.announce((int) low, 0) : ndp.announce(high, low, 0);
                     if (drop != Drop.NONE) {
                         counters.count(drop);
                     }
@@ -148,10 +149,19 @@ public final class DataPlane implements AutoCloseable {
             }
 
             @Override
-            public void onGone(int address) {
-                neighbours.remove(0, Ip.low(address));
+            public void onGone(int interfaceIndex, long high, long low) {
+                if (isOnGuestsLink(interfaceIndex, high, low)) {
+                    neighbours.remove(high, low);
+                }
             }
         });
+    }
+
+    /** A link-local address is somebody else on each of the host's links, and the guest's is that one which its traffic leaves by. */
+    private boolean isOnGuestsLink(int interfaceIndex, long high, long low) {
+        return Ip.isV4(high, low)
+                || !Ip.isLinkLocal(high, low)
+                || interfaceIndex == config.host6().interfaceIndex();
     }
 
     /**
@@ -160,15 +170,22 @@ public final class DataPlane implements AutoCloseable {
      */
     public void adopt(PlaneConfig next) {
         assert next.services().equals(config.services());
+        boolean otherLink = next.host6().interfaceIndex() != config.host6().interfaceIndex();
         config = next;
-        guest.adopt(next.guest());
+        guest.adopt(next.guest()); // all others look there
         neighbours.adopt(next);
         addresses.adopt(next);
         dhcp.adopt(next);
+        dhcp6.adopt(next);
         icmp.adopt(next);
+        ndp.adopt(next, loop.nowNs());
         udp.adopt(next);
         listen(next);
         router.adopt(next);
+        if (otherLink && neighbourWatch != null) {
+            neighbours.clear();
+            neighbourWatch.askForAll();
+        }
     }
 
     public PlaneHandle handle() {

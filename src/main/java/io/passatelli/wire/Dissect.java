@@ -45,7 +45,8 @@ public final class Dissect {
         Ip src = new Ip(frame.srcHigh(), frame.srcLow());
         Ip dst = new Ip(frame.dstHigh(), frame.dstLow());
         if (frame.protocol() == Ip4.UDP) {
-            return "UDP %s:%d > %s:%d, %d bytes"
+            return (src.isV4() ? "UDP %s:%d > %s:%d" : "UDP [%s]:%d > [%s]:%d")
+                    .concat(", %d bytes")
                     .formatted(src, Udp.srcPort(s, at), dst, Udp.dstPort(s, at), frame.payloadLength());
         }
         return (frame.etherType() == Ethernet.IP6 ? "ICMPv6" : "ICMP")

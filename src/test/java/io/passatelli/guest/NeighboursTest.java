@@ -5,6 +5,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -64,6 +65,75 @@ class NeighboursTest {
         assertThat(neighbours.put(0, Ip.low(GATEWAY), MAC)).isTrue();
         assertThat(neighbours.macOf(0, Ip.low(GATEWAY))).isEqualTo(MAC);
         assertThat(neighbours.macOf(0, Ip.low(Ip.parse("8.8.8.8").v4()))).isEqualTo(MAC);
+    }
+
+    private static final GuestNetwork NETWORK6 = new GuestNetwork(
+            NETWORK.address(),
+            false,
+            NETWORK.gateway(),
+            0,
+            List.of(),
+            List.of(),
+            null,
+            null,
+            GuestNetwork.DEFAULT_MAC,
+            new Ip6Network(new Cidr(Ip.parse("fd77::2"), 64), false, Ip.parse("fe80::1"), List.of()));
+
+    private static boolean put(Neighbours neighbours, String address, long mac) {
+        Ip ip = Ip.parse(address);
+        return neighbours.put(ip.high(), ip.low(), mac);
+    }
+
+    private static long macOf(Neighbours neighbours, String address) {
+        Ip ip = Ip.parse(address);
+        return neighbours.macOf(ip.high(), ip.low());
+    }
+
+    @Test
+    void inIpv6NeighboursAreLinkLocalOrOfTheGuestsPrefix() {
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK6));
+        assertThat(put(neighbours, "fd77::7", MAC)).isTrue();
+        assertThat(put(neighbours, "fe80::7", OTHER_MAC)).isTrue();
+        assertThat(put(neighbours, "fd77:0:0:1::7", MAC)).isFalse();
+        assertThat(macOf(neighbours, "fd77::7")).isEqualTo(MAC);
+        assertThat(macOf(neighbours, "fe80::7")).isEqualTo(OTHER_MAC);
+        assertThat(macOf(neighbours, "fd77:0:0:1::7")).isEqualTo(OURS);
+        assertThat(macOf(neighbours, "fd77::8")).isEqualTo(OURS);
+    }
+
+    @Test
+    void theGuestsIpv6RouterHasOurMacThoughTheHostHasOneOfThatAddress() {
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK6));
+        assertThat(put(neighbours, "fe80::1", MAC)).isFalse();
+        assertThat(macOf(neighbours, "fe80::1")).isEqualTo(OURS);
+        assertThat(macOf(neighbours, "2001:db8::1")).isEqualTo(OURS);
+    }
+
+    @Test
+    void whatIsMappedToTheHostInIpv6KeepsOurMac() {
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK6).host6(HostSide.mapping(Ip.parse("fe80::7"))));
+        assertThat(put(neighbours, "fe80::7", MAC)).isFalse();
+        assertThat(macOf(neighbours, "fe80::7")).isEqualTo(OURS);
+    }
+
+    @Test
+    void anotherPrefixHasOtherNeighbours() {
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK));
+        put(neighbours, "fd77::7", MAC);
+        assertThat(macOf(neighbours, "fd77::7")).isEqualTo(OURS);
+        neighbours.adopt(PlaneConfig.of(NETWORK6));
+        assertThat(macOf(neighbours, "fd77::7")).isEqualTo(MAC);
+    }
+
+    @Test
+    void clearedTableIsEmptyAndTakesNeighboursAnew() {
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK6));
+        put(neighbours, "fe80::7", MAC);
+        neighbours.put(0, Ip.low(HOST), MAC);
+        neighbours.clear();
+        assertThat(neighbours.count()).isZero();
+        assertThat(macOf(neighbours, "fe80::7")).isEqualTo(OURS);
+        assertThat(put(neighbours, "fe80::7", MAC)).isTrue();
     }
 
     @Test

@@ -30,13 +30,17 @@ class NeighbourWatchTest implements NeighbourWatch.Listener {
     NeighbourWatchTest() throws IOException {}
 
     @Override
-    public void onNeighbour(int address, long mac) {
-        heard.add(Ip.v4(address) + " at " + new Mac(mac));
+    public void onNeighbour(int interfaceIndex, long high, long low, long mac) {
+        heard.add(new Ip(high, low) + on(interfaceIndex) + " at " + new Mac(mac));
     }
 
     @Override
-    public void onGone(int address) {
-        heard.add(Ip.v4(address) + " gone");
+    public void onGone(int interfaceIndex, long high, long low) {
+        heard.add(new Ip(high, low) + on(interfaceIndex) + " gone");
+    }
+
+    private static String on(int interfaceIndex) {
+        return interfaceIndex == 2 ? "" : " on " + interfaceIndex;
     }
 
     @BeforeEach
@@ -76,9 +80,30 @@ class NeighbourWatchTest implements NeighbourWatch.Listener {
     }
 
     @Test
+    void neighboursOfIpv6AreHeardWithTheLinkTheyAreOn() {
+        String linkLocal = "fe800000000000000000000000000003";
+        byte[] elsewhere = message(NeighbourWatch.RTM_NEWNEIGH, 10, REACHABLE, linkLocal, "021122334466");
+        ByteBuffer.wrap(elsewhere).order(ByteOrder.nativeOrder()).putInt(20, 7);
+        watch.take(datagram(
+                message(NeighbourWatch.RTM_NEWNEIGH, 10, REACHABLE, linkLocal, "021122334455"),
+                elsewhere,
+                message(NeighbourWatch.RTM_NEWNEIGH, 10, REACHABLE, "fd770000000000000000000000000003", "021122334455"),
+                message(NeighbourWatch.RTM_DELNEIGH, 10, REACHABLE, linkLocal, "021122334455"),
+                message(NeighbourWatch.RTM_NEWNEIGH, 10, 0x40, "ff020000000000000000000000000001", "333300000001")));
+        assertThat(heard)
+                .containsExactly(
+                        "fe80::3 at 02:11:22:33:44:55",
+                        "fe80::3 on 7 at 02:11:22:33:44:66",
+                        "fd77::3 at 02:11:22:33:44:55",
+                        "fe80::3 gone",
+                        "ff02::1 gone");
+    }
+
+    @Test
     void otherFamiliesAndOtherMessagesAreNotHeard() {
         watch.take(datagram(
                 message(NeighbourWatch.RTM_NEWNEIGH, 10, REACHABLE, "0a4d0003", "021122334455"),
+                message(NeighbourWatch.RTM_NEWNEIGH, 7, REACHABLE, "0a4d0003", "021122334455"),
                 message(RtNetlink.RTM_NEWADDR, 2, REACHABLE, "0a4d0003", "021122334455")));
         assertThat(heard).isEmpty();
     }

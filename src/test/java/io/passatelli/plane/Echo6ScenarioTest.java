@@ -174,11 +174,11 @@ class Echo6ScenarioTest {
     @Test
     void whatIsNoEchoRequestIsDropped() {
         try (var t = standard()) {
-            for (int type : new int[] {1, 2, 3, 4, 129, 131, 143, 8, 0}) {
+            for (int type : new int[] {1, 2, 3, 4, 129, 8, 0}) {
                 byte[] message = Packets6.icmp6(type, GUEST6, FAR, ID, 1, data(20));
                 t.guestSends(Packets6.fromGuest(58, GUEST6, FAR, message)).runs(0);
             }
-            assertThat(t.count(Drop.ICMP_NOT_ECHO_REQUEST)).isEqualTo(9);
+            assertThat(t.count(Drop.ICMP_NOT_ECHO_REQUEST)).isEqualTo(7);
             assertThat(t.stats().flows()).isZero();
         }
     }

@@ -48,6 +48,52 @@ class FragmentScenarioTest {
     }
 
     @Test
+    void fragmentedEchoRequestOfIp6IsAnswered() {
+        String far = "2001:db8::7";
+        try (var t = PlaneScenario.setup().mtu(9000).ip6().start()) {
+            t.host(far).answersEcho(0);
+            byte[] message = Packets6.echoRequest(GUEST6, far, 4242, 1, DATA);
+            for (byte[] frame :
+                    Packets6.fragments(58, GUEST6, far, 0xcafe, message, 1232).reversed()) {
+                t.guestSends(frame);
+            }
+            t.runs(0).dropped(Drop.FRAGMENT_HELD, Drop.FRAGMENT_HELD);
+            assertThat(t.host(far).echoes()).hasSize(1);
+            t.guestGetsReply(far, 4242, 1, DATA).guestGetsNothing();
+        }
+    }
+
+    @Test
+    void fragmentedDatagramsReachTheHostWhole() {
+        String far6 = "2001:db8::7";
+        byte[] longest = new byte[60_000];
+        new Random(2).nextBytes(longest);
+        try (var t = PlaneScenario.setup().ip6().start()) {
+            var socket = t.host(FAR).udp(4000);
+            var socket6 = t.host(far6).udp(4000);
+            List<byte[]> four =
+                    Packets6.fragments4(17, GUEST, FAR, 5, Packets.udp(GUEST, 5000, FAR, 4000, longest), 1480);
+            List<byte[]> six =
+                    Packets6.fragments(17, GUEST6, far6, 5, Packets6.udp(GUEST6, 5000, far6, 4000, longest), 1448);
+            for (int i = 0; i < Math.max(four.size(), six.size()); i++) {
+                if (i < four.size()) {
+                    t.guestSends(four.get(i));
+                }
+                if (i < six.size()) {
+                    t.guestSends(six.get(i));
+                }
+            }
+            t.runs(0);
+            assertThat(socket.arrivals()).hasSize(1);
+            assertThat(socket.arrivals().getFirst().bytes()).isEqualTo(longest);
+            assertThat(socket6.arrivals()).hasSize(1);
+            assertThat(socket6.arrivals().getFirst().bytes()).isEqualTo(longest);
+            assertThat(t.count(Drop.FRAGMENT_HELD)).isEqualTo(four.size() + six.size() - 2);
+            assertThat(t.count(Drop.NONE)).isEqualTo(2);
+        }
+    }
+
+    @Test
     void orderOfFragmentsDoesNotMatterAndTheyMayComeLate() {
         try (var t = PlaneScenario.setup().mtu(9000).start()) {
             t.host(FAR).answersEcho(0);

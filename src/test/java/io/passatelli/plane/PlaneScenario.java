@@ -9,6 +9,7 @@ import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
+import io.passatelli.link.Link;
 import io.passatelli.link.SimLink;
 import io.passatelli.os.Os;
 import io.passatelli.os.sim.Chooser;
@@ -59,6 +60,7 @@ final class PlaneScenario implements AutoCloseable {
         private Chooser chooser = Chooser.largest();
         private SimLink link = SimLink.plain();
         private UnaryOperator<Os> around = os -> os;
+        private UnaryOperator<Link> aroundLink = link -> link;
         private int mtu = 1500;
         private boolean icmp = true;
         private @Nullable String outbound;
@@ -86,6 +88,12 @@ final class PlaneScenario implements AutoCloseable {
             return this;
         }
 
+        /** Puts something between the plane and the link. */
+        Setup aroundLink(UnaryOperator<Link> value) {
+            aroundLink = value;
+            return this;
+        }
+
         Setup mtu(int value) {
             mtu = value;
             return this;
@@ -101,10 +109,16 @@ final class PlaneScenario implements AutoCloseable {
             return this;
         }
 
-        /** The guest has IPv6 as well: fd77::2/64 behind the router fe80::1, which stands for the host's loopback. */
+        /** The guest has IPv6 as well: fd77::2/64 behind the router fe80::1, which stands for the host's loopback, and does not advertise itself. */
         Setup ip6() {
             ip6 = new Ip6Network(new Cidr(Ip.parse(GUEST6), 64), false, Ip.parse(ROUTER6), List.of());
-            return change(config -> config.host6(HostSide.mapping(Ip.parse(ROUTER6))));
+            return change(
+                    config -> config.host6(HostSide.mapping(Ip.parse(ROUTER6))).without(Service.RA));
+        }
+
+        /** {@link #ip6} with router advertisements. */
+        Setup advertisedIp6() {
+            return ip6().change(config -> config.with(Service.RA, true));
         }
 
         /** Changes the configuration that the plane starts with; later changes see what earlier ones did. */
@@ -170,7 +184,7 @@ final class PlaneScenario implements AutoCloseable {
         plane = new DataPlane(
                 this.config,
                 new Surroundings(setup.around.apply(os), clock, log, () -> 42),
-                (its, counters, lines) -> link,
+                (its, counters, lines) -> setup.aroundLink.apply(link),
                 heard);
         runs(0);
         link.forgetSeen(); // our ARP request at the start

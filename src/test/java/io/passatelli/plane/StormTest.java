@@ -8,8 +8,10 @@ import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.wire.Packets;
+import io.passatelli.wire.Packets6;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -21,6 +23,8 @@ import java.util.SplittableRandom;
 
 import static io.passatelli.plane.PlaneScenario.GATEWAY;
 import static io.passatelli.plane.PlaneScenario.GUEST;
+import static io.passatelli.plane.PlaneScenario.GUEST6;
+import static io.passatelli.plane.PlaneScenario.ROUTER6;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -50,8 +54,10 @@ class StormTest {
                 "web",
                 null,
                 GuestNetwork.DEFAULT_MAC,
-                null);
-        var config = PlaneConfig.of(network).host4(HostSide.mapping(Ip.parse(GATEWAY)));
+                new Ip6Network(new Cidr(Ip.parse(GUEST6), 64), false, Ip.parse(ROUTER6), List.of()));
+        var config = PlaneConfig.of(network)
+                .host4(HostSide.mapping(Ip.parse(GATEWAY)))
+                .host6(HostSide.mapping(Ip.parse(ROUTER6)));
         long[] lines = {0};
         var log = new Log(Log.Level.INFO, (level, line) -> lines[0]++);
         var around = new Surroundings(os, () -> nowNs[0], log, random::nextLong);
@@ -95,7 +101,18 @@ class StormTest {
             Drop.UDP_SOCKET_REFUSED,
             Drop.DHCP_BAD_OPTION,
             Drop.TCP_UNSUPPORTED,
-            Drop.IP6_OFF);
+            Drop.IP6_BAD_VERSION,
+            Drop.IP6_BAD_PAYLOAD_LENGTH,
+            Drop.IP6_EXTENSION_TRUNCATED,
+            Drop.IP6_BAD_OPTION,
+            Drop.IP6_BAD_HEADER_ORDER,
+            Drop.IP6_PROTOCOL_UNKNOWN,
+            Drop.FRAGMENT_HELD,
+            Drop.FRAGMENT_DUPLICATE,
+            Drop.FRAGMENT_OVERLAP,
+            Drop.FRAGMENT_BAD,
+            Drop.FRAGMENT_TABLE_FULL,
+            Drop.FRAGMENT_TIMED_OUT);
 
     private static final List<byte[]> TEMPLATES = List.of(
             Packets.ethernet(
@@ -113,7 +130,31 @@ class StormTest {
                     0x0800,
                     Packets.ip4(17, GUEST, GATEWAY, Packets.udp(GUEST, 4000, GATEWAY, 53, new byte[40]))),
             Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, Packets.ip4(6, GUEST, GATEWAY, new byte[40])),
-            Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[80]));
+            Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[80]),
+            Packets6.fragments4(1, GUEST, GATEWAY, 9, Packets.icmp4(8, 1, 1, new byte[900]), 800)
+                    .get(0),
+            Packets6.fragments4(1, GUEST, GATEWAY, 9, Packets.icmp4(8, 1, 1, new byte[900]), 800)
+                    .get(1),
+            Packets6.frame(
+                    Packets6.ip6(58, GUEST6, ROUTER6, Packets6.echoRequest(GUEST6, ROUTER6, 3, 1, new byte[56]))),
+            Packets6.frame(Packets6.ip6(
+                    0,
+                    GUEST6,
+                    ROUTER6,
+                    Packets6.options(
+                            60,
+                            8,
+                            Packets6.options(
+                                    44,
+                                    16,
+                                    Packets6.fragment(
+                                            58,
+                                            0,
+                                            true,
+                                            10,
+                                            Arrays.copyOf(
+                                                    Packets6.echoRequest(GUEST6, ROUTER6, 3, 1, new byte[64]), 64)))))),
+            Packets6.frame(Packets6.ip6(44, GUEST6, ROUTER6, Packets6.fragment(58, 64, false, 10, new byte[8]))));
 
     /** RFC 768: 0 says that there is none, so that a change of the message is not taken for an accident. */
     private static byte[] withoutUdpChecksum(byte[] frame) {

@@ -48,6 +48,17 @@ class DissectTest {
     }
 
     @Test
+    void datagramAndEchoOfIp6ShowTheirEnds() {
+        assertThat(line(Packets6.frame(Packets6.ip6(
+                        17, "fd77::2", "2001:db8::1", Packets6.udp("fd77::2", 5000, "2001:db8::1", 53, new byte[4])))))
+                .isEqualTo("52:54:00:12:34:56 > 9a:55:9a:55:9a:55, UDP [fd77::2]:5000 > [2001:db8::1]:53, 4 bytes");
+        assertThat(line(Packets6.frame(Packets6.ip6(
+                        58, "fd77::2", "fe80::1", Packets6.echoRequest("fd77::2", "fe80::1", 513, 7, new byte[56])))))
+                .isEqualTo(
+                        "52:54:00:12:34:56 > 9a:55:9a:55:9a:55, ICMPv6 fd77::2 > fe80::1, type 128 code 0 id 513 seq 7, 56 bytes");
+    }
+
+    @Test
     void refusedFramesSayWhy() {
         assertThat(line(new byte[13])).isEqualTo("13 bytes, ETHERNET_TRUNCATED");
         assertThat(line(Packets.ethernet(OUR_MAC, GUEST_MAC, 0x86dd, new byte[40])))

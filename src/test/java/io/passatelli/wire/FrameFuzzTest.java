@@ -4,6 +4,7 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import java.util.Arrays;
 import java.util.stream.Stream;
 
 /**
@@ -28,5 +29,32 @@ class FrameFuzzTest {
             FramePropertyTest.assertPromises(Packets.frame(bytes, (bytes[bytes.length - 1] & 0xff) % bytes.length));
         }
         FramePropertyTest.assertPromises(Packets.frame(Packets.withIp4Checksum(bytes.clone(), 14)));
+    }
+
+    /** What follows the fixed header of IPv6, so that the mutator need not find a good one; the first byte says what comes first. */
+    @MethodSource("chains")
+    @FuzzTest(maxDuration = "1m")
+    void extensionHeadersKeepTheirPromises(byte[] chain) {
+        if (chain.length == 0) {
+            return;
+        }
+        byte[] payload = Arrays.copyOfRange(chain, 1, Math.min(chain.length, 60_000));
+        byte[] bytes = Packets6.frame(Packets6.ip6(chain[0] & 0xff, "fd77::2", "2001:db8::1", payload));
+        FramePropertyTest.assertPromises(Packets.frame(bytes));
+        for (int head = 54; head < Math.min(bytes.length, 200); head += 7) {
+            FramePropertyTest.assertPromises(Packets.frame(bytes, head));
+        }
+    }
+
+    static Stream<byte[]> chains() {
+        return Stream.of("ip6", "icmp6", "fragments")
+                .flatMap(name -> VectorFile.read(name).stream())
+                .map(VectorFile.Vector::bytes)
+                .filter(bytes -> bytes.length > 54 && bytes[12] == (byte) 0x86)
+                .map(bytes -> {
+                    byte[] chain = Arrays.copyOfRange(bytes, 53, bytes.length);
+                    chain[0] = bytes[20];
+                    return chain;
+                });
     }
 }

@@ -175,4 +175,78 @@ class FramePropertyTest {
     Arbitrary<byte[]> validFrames() {
         return valid();
     }
+
+    private static final String GUEST6 = "fd77::2";
+    private static final String PEER6 = "2001:db8::1";
+
+    /** A chain of extension headers in front of a datagram, outermost first. */
+    private record Chain(List<Integer> kinds, List<Integer> sizes, boolean isUdp, int payloadLength) {
+        private byte[] payload() {
+            byte[] bytes = new byte[payloadLength];
+            Arrays.fill(bytes, (byte) 0xa5);
+            return bytes;
+        }
+
+        private byte[] upper() {
+            return isUdp
+                    ? Packets6.udp(GUEST6, 5000, PEER6, 53, payload())
+                    : Packets6.echoRequest(GUEST6, PEER6, 1, 2, payload());
+        }
+
+        /** The packet; hop-by-hop options stand first or not at all, a fragment header once. */
+        private byte[] packet() {
+            byte[] bytes = upper();
+            int next = isUdp ? 17 : 58;
+            int fragmentAt = kinds.indexOf(44);
+            for (int i = kinds.size() - 1; i >= 0; i--) {
+                int size = sizes.get(i) * 8;
+                int kind = kinds.get(i) == 0 && i > 0 || kinds.get(i) == 44 && i != fragmentAt ? 60 : kinds.get(i);
+                bytes = switch (kind) {
+                    case 44 -> Packets6.fragment(next, 0, false, i, bytes);
+                    case 43 -> Packets6.routing(next, 253, 0, bytes);
+                    case 51 -> Packets6.authentication(next, 8 + size, bytes);
+                    default -> Packets6.options(next, size, bytes);
+                };
+                next = kind;
+            }
+            return Packets6.frame(Packets6.ip6(next, GUEST6, PEER6, bytes));
+        }
+    }
+
+    @Provide
+    Arbitrary<Chain> chains() {
+        return Combinators.combine(
+                        Arbitraries.of(0, 43, 44, 51, 60).list().ofMaxSize(8),
+                        Arbitraries.integers().between(1, 3).list().ofSize(8),
+                        Arbitraries.of(true, false),
+                        Arbitraries.integers().between(0, 100))
+                .as(Chain::new);
+    }
+
+    @Property
+    void anyChainLeadsToTheDatagram(@ForAll("chains") Chain chain, @ForAll @IntRange(max = 60) int padding) {
+        byte[] bytes = chain.packet();
+        Frame f = Packets.frame(Packets.padded(bytes, bytes.length + padding));
+        assertThat(f.parse()).isEqualTo(Drop.NONE);
+        byte[] upper = chain.upper();
+        assertThat(f.protocol()).isEqualTo(chain.isUdp ? 17 : 58);
+        assertThat(Packets.bytes(f.bytes(), f.l4(), f.l4Length())).isEqualTo(upper);
+        assertThat(Packets.bytes(f.bytes(), f.payload(), f.payloadLength())).isEqualTo(chain.payload());
+        assertThat(new Ip(f.srcHigh(), f.srcLow())).isEqualTo(Ip.parse(GUEST6));
+    }
+
+    @Property(tries = 5_000)
+    void mutatedChainsKeepThePromises(
+            @ForAll("chains") Chain chain,
+            @ForAll @IntRange(max = 200) int at,
+            @ForAll byte value,
+            @ForAll @IntRange(max = 300) int head) {
+        byte[] bytes = chain.packet();
+        if (at < bytes.length) {
+            bytes[at] = value;
+        }
+        assertPromises(Packets.frame(bytes));
+        assertPromises(Packets.frame(bytes, Math.min(head, bytes.length)));
+        assertPromises(Packets.frame(Arrays.copyOf(bytes, Math.min(head, bytes.length))));
+    }
 }

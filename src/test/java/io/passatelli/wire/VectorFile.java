@@ -13,17 +13,17 @@ import java.util.Objects;
 import java.util.regex.Pattern;
 
 /** Reads src/test/resources/vectors: comment lines, lines of hex as text2pcap(1) reads them, one line of expected fields. */
-final class VectorFile {
-    static final List<String> NAMES = List.of("arp", "ip4", "udp", "icmp4");
+public final class VectorFile {
+    public static final List<String> NAMES = List.of("arp", "ip4", "udp", "icmp4", "ip6", "icmp6", "fragments");
 
     private static final Pattern HEX_LINE = Pattern.compile("([0-9a-f]{4,6})  ([0-9a-f]{2}( [0-9a-f]{2})*)");
 
-    record Vector(String comment, String hex, Map<String, String> fields) {
-        byte[] bytes() {
+    public record Vector(String comment, String hex, Map<String, String> fields) {
+        public byte[] bytes() {
             return HexFormat.of().parseHex(hex);
         }
 
-        String field(String name) {
+        public String field(String name) {
             return Objects.requireNonNull(fields.get(name), () -> comment + " lacks " + name);
         }
 
@@ -43,7 +43,7 @@ final class VectorFile {
         }
     }
 
-    static List<Vector> read(String name) {
+    public static List<Vector> read(String name) {
         List<Vector> vectors = new ArrayList<>();
         String comment = "";
         StringBuilder hex = new StringBuilder();

@@ -137,4 +137,79 @@ class VectorTest {
         assertShows(vector, seen);
         assertThat(Checksum.sum(s, f.l4(), f.l4Length())).isEqualTo(Checksum.GOOD);
     }
+
+    static List<Vector> ip6() {
+        return VectorFile.read("ip6");
+    }
+
+    static List<Vector> icmp6() {
+        return VectorFile.read("icmp6");
+    }
+
+    static List<Vector> fragments() {
+        return VectorFile.read("fragments");
+    }
+
+    private static void assertChecksumIsGood(Frame f) {
+        int pseudo = Checksum.pseudo(f.srcHigh(), f.srcLow(), f.dstHigh(), f.dstLow(), f.protocol(), f.l4Length());
+        assertThat(Checksum.add(pseudo, 0, f.bytes(), f.l4(), f.l4Length())).isEqualTo(Checksum.GOOD);
+    }
+
+    @ParameterizedTest
+    @MethodSource("ip6")
+    void ip6ShowsItsFields(Vector vector) {
+        Frame f = Packets.frame(vector.bytes());
+        if (isRefused(vector, f)) {
+            return;
+        }
+        MemorySegment s = f.bytes();
+        Map<String, Object> seen = new LinkedHashMap<>();
+        seen.put("payloadLength", Ip6.payloadLength(s, f.l3()));
+        seen.put("nextHeader", Ip6.nextHeader(s, f.l3()));
+        seen.put("hopLimit", f.ttl());
+        seen.put("protocol", f.protocol());
+        seen.put("l4", f.l4() - f.l3());
+        seen.put("src", new Ip(f.srcHigh(), f.srcLow()));
+        seen.put("dst", new Ip(f.dstHigh(), f.dstLow()));
+        assertShows(vector, seen);
+        assertChecksumIsGood(f);
+    }
+
+    @ParameterizedTest
+    @MethodSource("icmp6")
+    void icmp6ShowsItsFields(Vector vector) {
+        Frame f = Packets.frame(vector.bytes());
+        if (isRefused(vector, f)) {
+            return;
+        }
+        MemorySegment s = f.bytes();
+        Map<String, Object> seen = new LinkedHashMap<>();
+        seen.put("type", Icmp6.type(s, f.l4()));
+        seen.put("code", Icmp6.code(s, f.l4()));
+        seen.put("checksum", hex16(Icmp6.checksum(s, f.l4())));
+        seen.put("id", Icmp6.id(s, f.l4()));
+        seen.put("sequence", Icmp6.sequence(s, f.l4()));
+        seen.put("payloadLength", f.payloadLength());
+        assertShows(vector, seen);
+        assertChecksumIsGood(f);
+    }
+
+    @ParameterizedTest
+    @MethodSource("fragments")
+    void fragmentShowsItsFields(Vector vector) {
+        Frame f = Packets.frame(vector.bytes());
+        Drop drop = f.parse();
+        assertThat(drop).isEqualTo(Drop.valueOf(vector.field("drop")));
+        if (drop != Drop.IP4_FRAGMENT && drop != Drop.IP6_FRAGMENT) {
+            return;
+        }
+        Map<String, String> seen = new LinkedHashMap<>();
+        seen.put("protocol", Integer.toString(f.protocol()));
+        seen.put("offset", Integer.toString(f.fragmentOffset()));
+        seen.put("more", Boolean.toString(f.moreFragments()));
+        seen.put("id", "0x%08x".formatted(f.fragmentId()));
+        seen.put("length", Integer.toString(f.fragmentLength()));
+        seen.put("drop", drop.toString());
+        assertThat(seen).isEqualTo(vector.fields());
+    }
 }

@@ -55,7 +55,19 @@ class VectorToolsTest {
                     "code", "icmp.code",
                     "checksum", "icmp.checksum",
                     "id", "icmp.ident",
-                    "sequence", "icmp.seq"));
+                    "sequence", "icmp.seq"),
+            "ip6",
+            Map.of(
+                    "payloadLength", "ipv6.plen",
+                    "nextHeader", "ipv6.nxt",
+                    "hopLimit", "ipv6.hlim",
+                    "src", "ipv6.src",
+                    "dst", "ipv6.dst"),
+            "icmp6",
+            Map.of(
+                    "type", "icmpv6.type",
+                    "code", "icmpv6.code",
+                    "checksum", "icmpv6.checksum"));
 
     @TempDir
     Path dir = Path.of("");
@@ -101,8 +113,12 @@ class VectorToolsTest {
                         .toList());
     }
 
+    static Stream<String> filesOfWholeDatagrams() {
+        return NAMES.keySet().stream();
+    }
+
     @ParameterizedTest
-    @MethodSource("files")
+    @MethodSource("filesOfWholeDatagrams")
     void goodFramesReadTheSameAndAreNotMalformed(String name) throws Exception {
         List<Vector> good = VectorFile.read(name).stream()
                 .filter(v -> v.field("drop").equals("NONE"))
@@ -127,7 +143,7 @@ class VectorToolsTest {
                                 "-o",
                                 "udp.check_checksum:TRUE",
                                 "-Y",
-                                "_ws.malformed || ip.checksum.status == \"Bad\" || udp.checksum.status == \"Bad\" || icmp.checksum.status == \"Bad\""))
+                                "_ws.malformed || ip.checksum.status == \"Bad\" || udp.checksum.status == \"Bad\" || icmp.checksum.status == \"Bad\" || icmpv6.checksum.status == \"Bad\""))
                 .isEmpty();
 
         Map<String, String> names = NAMES.getOrDefault(name, Map.of());

@@ -23,6 +23,16 @@ class ConformanceTest {
         runPrograms(directory, true);
     }
 
+    @Test
+    void everyAnswerToUdpProgramsIsAdmitted() {
+        Seeds.firstOf(PROGRAMS)
+                .forEach(seed -> Seeds.run(seed, () -> {
+                    try (RandomUdpProgram program = new RandomUdpProgram(new LinuxOs(), seed)) {
+                        program.run();
+                    }
+                }));
+    }
+
     private static void runPrograms(Path directory, boolean withTcp) {
         Seeds.firstOf(PROGRAMS)
                 .forEach(seed -> Seeds.run(seed, () -> {

@@ -5,11 +5,16 @@ import io.passatelli.os.SocketError;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 /** The errors that recvmsg(2) with MSG_ERRQUEUE gives, oldest first: "Error handling" in ip(7). */
 final class SimErrorQueue {
+    private static final int QUOTED4 =
+            576 - 28 - 28; // RFC 1812 §4.3.2.3, less both IP headers, that of ICMP and that of UDP
+    private static final int QUOTED6 = 1_280 - 48 - 48; // RFC 4443 §2.4 (c)
+
     private static final class Entry {
         final int errno;
         final int origin;
@@ -39,7 +44,9 @@ final class SimErrorQueue {
     }
 
     void addIcmp(SimIcmp message, SimDatagram about) {
-        entries.add(new Entry(message.errno(), message.origin(), message, about.to, about.toPort, about.bytes));
+        int quoted = Math.min(about.bytes.length, about.isV4() ? QUOTED4 : QUOTED6);
+        byte[] payload = Arrays.copyOf(about.bytes, quoted);
+        entries.add(new Entry(message.errno(), message.origin(), message, about.to, about.toPort, payload));
     }
 
     /** This host's own complaint: nobody is named, and nothing quoted. */

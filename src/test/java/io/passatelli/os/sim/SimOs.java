@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.IntSupplier;
 
@@ -394,6 +395,10 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     @Nullable
     SimTcp tcp(int fd) {
         return files.get(fd) instanceof SimTcp socket ? socket : null;
+    }
+
+    SimUdp udp(int fd) {
+        return (SimUdp) Objects.requireNonNull(files.get(fd));
     }
 
     private static void expect(String what, int result, int expected) {

@@ -34,6 +34,7 @@ final class SimUdp extends SimSocket {
     private int port;
     private @Nullable Ip peer;
     private int peerPort;
+    private boolean boundOnly6;
     private boolean full;
     private @Nullable SimDatagram last;
 
@@ -62,7 +63,11 @@ final class SimUdp extends SimSocket {
         if (port != 0) {
             return -Errno.EINVAL;
         }
-        return take(wanted, address.port()) ? 0 : -Errno.EADDRINUSE;
+        if (!take(wanted, address.port())) {
+            return -Errno.EADDRINUSE;
+        }
+        boundOnly6 = !v4 && !wanted.isUnspecified();
+        return 0;
     }
 
     private boolean take(Ip address, int wanted) {
@@ -86,11 +91,16 @@ final class SimUdp extends SimSocket {
             return -Errno.EAFNOSUPPORT;
         }
         Ip to = new Ip(address.high(), address.low());
-        if (to.isUnspecified()) {
-            to = to4 ? Ip.LOOPBACK4 : Ip.LOOPBACK6;
+        boolean mapped = localIp.isV4() && !localIp.isUnspecified();
+        if (to.isUnspecified() && !to4 && mapped) { // of an IPv6 socket
+            to = Ip.LOOPBACK4;
+            to4 = true;
+        } else if (to.isUnspecified()) {
+            Ip own = mapped ? localIp : Ip.LOOPBACK4; // ip_route_output_key_hash
+            to = to4 ? own : Ip.LOOPBACK6;
         }
         if (!localIp.isUnspecified() && localIp.isV4() != to4) {
-            return -Errno.ENETUNREACH;
+            return to4 ? -Errno.ENETUNREACH : -Errno.EAFNOSUPPORT;
         }
         int refused = routeError(to);
         if (refused != 0) {
@@ -100,8 +110,8 @@ final class SimUdp extends SimSocket {
         peerPort = address.port();
         if (localIp.isUnspecified()) {
             localIp = kernel.net.sourceFor(to);
-            kernel.net.udp.hash(this);
         }
+        kernel.net.udp.hash(this);
         return 0;
     }
 
@@ -111,6 +121,9 @@ final class SimUdp extends SimSocket {
         }
         if (localIp.isLoopback() && !kernel.net.isLocal(to)) {
             return -Errno.EINVAL;
+        }
+        if (!localIp.isUnspecified() && !kernel.net.isLocal(localIp)) {
+            return -Errno.ENETUNREACH;
         }
         FarHost host = kernel.net.knownHost(to);
         return host == null || kernel.net.isLocal(to) ? 0 : host.routeError();
@@ -185,8 +198,9 @@ final class SimUdp extends SimSocket {
         return has(Socket.SOL_SOCKET, Socket.SO_REUSEADDR);
     }
 
+    /** Told to be, or bound to an IPv6 address. */
     boolean isOnlyV6() {
-        return !v4 && has(Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY);
+        return boundOnly6 || !v4 && has(Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY);
     }
 
     boolean isV4() {
@@ -263,6 +277,9 @@ final class SimUdp extends SimSocket {
 
     /** 0 if {@code data} may leave, in the order in which udp_sendmsg finds fault. */
     private int check(byte[] data, int segment) {
+        if (port == 0 && !take(localIp, 0)) {
+            return -Errno.EAGAIN;
+        }
         Ip to = peer;
         if (v4 && data.length > 0xffff) {
             return -Errno.EMSGSIZE;

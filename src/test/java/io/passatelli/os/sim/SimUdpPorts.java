@@ -47,14 +47,14 @@ final class SimUdpPorts {
         return ports;
     }
 
-    /** inet_rcv_saddr_equal: an IPv6 wildcard that is not IPV6_V6ONLY stands for IPv4 as well. */
+    /** inet_rcv_saddr_equal: an IPv6 wildcard that is not IPV6_V6ONLY stands for IPv4 as well, against IPv4's even once it is connected. */
     private static boolean collide(SimUdp socket, Ip address, SimUdp other) {
         Ip theirs = other.localIp();
         if (address.isV4() && theirs.isV4()) {
             return address.isUnspecified() || theirs.isUnspecified() || address.equals(theirs);
         }
         if (address.isV4()) {
-            return theirs.isUnspecified() && !other.isOnlyV6();
+            return (theirs.isUnspecified() || address.isUnspecified()) && !other.isOnlyV6();
         }
         if (theirs.isV4()) {
             return address.isUnspecified() && !socket.isOnlyV6();
@@ -62,7 +62,7 @@ final class SimUdpPorts {
         return address.isUnspecified() || theirs.isUnspecified() || address.equals(theirs);
     }
 
-    /** The address of {@code socket} was set: it counts as the youngest. */
+    /** {@code socket} was bound or connected: it counts as the youngest. */
     void hash(SimUdp socket) {
         sockets.remove(socket);
         sockets.addFirst(socket);
@@ -99,7 +99,7 @@ final class SimUdpPorts {
             return -1;
         }
         if (socket.isConnected()) {
-            return socket.isPeer(from, fromPort) ? score + CONNECTED : -1;
+            return socket.isPeer(from, fromPort) ? CONNECTED : -1;
         }
         return score;
     }

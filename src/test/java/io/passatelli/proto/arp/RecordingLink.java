@@ -13,11 +13,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Keeps what {@link #control} was given, or refuses it. */
-final class RecordingLink implements Link {
-    final List<byte[]> frames = new ArrayList<>();
-    final List<Integer> queues = new ArrayList<>();
-    final List<Integer> offloadFlags = new ArrayList<>();
-    boolean full;
+public final class RecordingLink implements Link {
+    public final List<byte[]> frames = new ArrayList<>();
+    public final List<Integer> queues = new ArrayList<>();
+    public final List<Integer> offloadFlags = new ArrayList<>();
+    public boolean full;
 
     @Override
     public boolean control(int queue, MemorySegment segment, long at, int length, Offload offload) {
