@@ -156,6 +156,16 @@ public final class Datagrams {
         headers.set(JAVA_LONG, at(i) + Msg.MSG_CONTROLLEN, CONTROL);
     }
 
+    /** To receive: asks whether datagram {@code i} is several that came as one (UDP_GRO must be set), which {@link #mergedBytes} then tells. */
+    public void wantMerged(int i) {
+        wantLocal(i);
+    }
+
+    /** Bytes of each of the datagrams that were received as one at {@code i}, of which the last has what is left; 0: it is but one. */
+    public int mergedBytes(int i) {
+        return isControl(i, Socket.IPPROTO_UDP, Socket.UDP_GRO) ? controls.get(JAVA_INT, controlAt(i) + CMSG_DATA) : 0;
+    }
+
     /**
      * To send: the ranges of datagram {@code i} are to leave as datagrams of {@code bytes} each, the last with what is left: UDP_SEGMENT, udp(7). At most
      * {@link Socket#UDP_MAX_SEGMENTS} of them, and together no more than one datagram can be long.

@@ -51,6 +51,9 @@ public final class Socket {
 
     // udp(7), linux/udp.h
     public static final int UDP_SEGMENT = 103;
+    /** Several datagrams of one peer may be received as one, and the kernel tells how long each is. */
+    public static final int UDP_GRO = 104;
+
     /** Segments of one send with UDP_SEGMENT; newer kernels allow 128. */
     public static final int UDP_MAX_SEGMENTS = 64;
 

@@ -86,19 +86,19 @@ final class UdpInbound implements DatagramAcceptor {
     @HotPath
     private long deliver(DatagramListener listener, Datagrams in, int count, long nowNs) {
         long moved = 0;
-        toGuest.begin(count);
+        toGuest.begin(in, count);
         try {
             for (int i = 0; i < count; i++) {
-                int length = in.length(i);
-                moved += UdpTranslator.charge(length);
                 boolean told = in.hasLocal(i);
                 Ip any = listener.endpoint().address();
                 UdpFlow flow = owner(
                         listener, in, i, told ? in.localHigh(i) : any.high(), told ? in.localLow(i) : any.low(), nowNs);
-                if (flow != null) {
-                    flow.onHost(nowNs);
-                    toGuest.take(i, flow, length);
+                if (flow == null) {
+                    moved += UdpTranslator.charge(in.length(i), 1);
+                    continue;
                 }
+                flow.onHost(nowNs);
+                moved += toGuest.take(i, flow, in);
             }
         } catch (Throwable t) {
             toGuest.abandon();

@@ -72,7 +72,12 @@ final class UdpSockets {
         if (rc >= 0) {
             rc = connect(flow, side);
         }
-        return rc < 0 ? failed(-rc) : Drop.NONE;
+        if (rc < 0) {
+            return failed(-rc);
+        }
+        int ignored =
+                os.setOption(fd, Socket.IPPROTO_UDP, Socket.UDP_GRO, ON); // without it each datagram comes by itself
+        return Drop.NONE;
     }
 
     /** The chosen source and interface do not hold on the host's loopback: nothing there could answer. */

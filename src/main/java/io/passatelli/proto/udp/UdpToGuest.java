@@ -23,9 +23,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /**
- * Datagrams on their way from sockets to the guest. One call of recvmmsg(2) brings up to {@code Limits.UDP_BATCH} of them into slots of ours;
- * the UDP header is put in front of each, so that both lie in one piece, which the link borrows. What the link does not take stays in its slot,
- * in order; no socket is read meanwhile, and whoever wants to be waits in a list until the link can be written again.
+ * Datagrams on their way from sockets to the guest. One call of recvmmsg(2) fills up to {@code Limits.UDP_BATCH} slots of ours; the link borrows
+ * the payload from there. What the link does not take stays in its slot, in order; no socket is read meanwhile, and whoever wants to be waits in a
+ * list until the link can be written again.
+ *
+ * <p>A slot has one datagram, or several of one peer that the kernel merged (UDP_GRO, udp(7)): one way through its layers for all. The guest gets
+ * each in a frame of its own.
  *
  * <p>Slots are as long as the longest datagram, and their memory is the kernel's until it is touched, so short datagrams cost a page each. The
  * distance between slots is no multiple of a page: else their headers would share few sets of the cache.
@@ -37,7 +40,10 @@ final class UdpToGuest {
     /** What a guest takes whom nobody told its MTU, bytes. */
     private static final int ETHERNET_MTU = 1_500;
 
-    private static final int SLOT = Udp.LENGTH + Limits.UDP_PAYLOAD_BYTES;
+    /** Payload of the longest datagram, or of all that can be merged, which IPv6's length field bounds. */
+    private static final int PAYLOAD = 65_535;
+
+    private static final int SLOT = Udp.LENGTH + PAYLOAD;
     private static final int STRIDE = 65_536 + 33 * 64;
 
     private final Link link;
@@ -52,11 +58,19 @@ final class UdpToGuest {
 
     // the slots in use, from first to before end: those that the link has not taken
     private final @Nullable UdpFlow[] flows = new @Nullable UdpFlow[Limits.UDP_BATCH];
+    /** Of all payload in the slot. */
     private final int[] lengths = new int[Limits.UDP_BATCH];
+    /** Of the payload of each datagram in the slot but the last. */
+    private final int[] sizes = new int[Limits.UDP_BATCH];
+
     private int first;
     private int end;
-    /** Bytes of the first that left in fragments already. */
+    /** Payload of the first slot whose datagrams have left. */
+    private int done;
+    /** Bytes of the datagram behind it, its UDP header among them, that left in fragments already. */
     private int fragmented;
+    /** Slots of {@link #plain} that the last call filled. */
+    private int plainUsed;
 
     private int lastId;
     private boolean up;
@@ -77,7 +91,8 @@ final class UdpToGuest {
         ready = parts.loop().ready();
         for (int i = 0; i < Limits.UDP_BATCH; i++) {
             plain.add();
-            plain.range(i, area, payloadAt(i), Limits.UDP_PAYLOAD_BYTES);
+            plain.range(i, area, payloadAt(i), PAYLOAD);
+            plain.wantMerged(i);
         }
         frameBytes = Limits.FRAME_BYTES;
         adopt(mtu);
@@ -113,9 +128,13 @@ final class UdpToGuest {
         waiting.add(node);
     }
 
-    /** All slots, for a call to receive; nothing but lengths is asked for. */
+    /** All slots, for a call to receive that tells no peers. */
     Datagrams slots() {
         assert !isHolding();
+        for (int i = 0; i < plainUsed; i++) {
+            plain.wantMerged(i); // the kernel has put there what it told
+        }
+        plainUsed = 0;
         return plain;
     }
 
@@ -125,43 +144,45 @@ final class UdpToGuest {
         named.clear();
         for (int i = 0; i < Limits.UDP_BATCH; i++) {
             named.add();
-            named.range(i, area, payloadAt(i), Limits.UDP_PAYLOAD_BYTES);
+            named.range(i, area, payloadAt(i), PAYLOAD);
             named.wantPeer(i);
-            named.wantLocal(i);
+            named.wantLocal(i); // or, of a flow's socket, merged ones
         }
         return named;
     }
 
-    /** {@code count} slots were filled; {@link #take} and {@link #skip} say for whom. */
-    void begin(int count) {
+    /** {@code count} slots of {@code in} were filled; {@link #take} says for whom, and the others were for nobody. */
+    void begin(Datagrams in, int count) {
         assert !isHolding();
         first = 0;
         end = count;
+        done = 0;
         fragmented = 0;
-    }
-
-    /** Slot {@code i} was received for nobody. */
-    void skip(int i) {
-        flows[i] = null;
-    }
-
-    /** Slot {@code i} was received for {@code flow}, {@code length} bytes of payload. */
-    void take(int i, UdpFlow flow, int length) {
-        if (!up) {
-            counters.count(Drop.LINK_DOWN);
-            flows[i] = null;
-            return;
+        if (in == plain) {
+            plainUsed = count;
         }
-        flows[i] = flow;
-        int whole = Udp.LENGTH + length;
-        lengths[i] = whole;
-        long udp = at(i);
-        Udp.srcPort(area, udp, flow.farPort());
-        Udp.dstPort(area, udp, flow.guestPort());
-        Udp.totalLength(area, udp, whole);
-        Udp.noChecksum(area, udp);
-        int sum = Checksum.pseudo(flow.farHigh(), flow.farLow(), flow.guestHigh(), flow.guestLow(), Ip4.UDP, whole);
-        Udp.checksum(area, udp, Checksum.of(Checksum.add(sum, 0, area, udp, whole)));
+    }
+
+    /** Slot {@code i} of {@code in} was received for {@code flow}. Returns what that is charged, bytes. */
+    long take(int i, UdpFlow flow, Datagrams in) {
+        int length = in.length(i);
+        int merged = in.mergedBytes(i);
+        boolean several = merged > 0 && merged < length;
+        int count = several ? (length + merged - 1) / merged : 1;
+        if (up) {
+            flows[i] = flow;
+            lengths[i] = length;
+            sizes[i] = several ? merged : length;
+        } else {
+            drop(Drop.LINK_DOWN, count);
+        }
+        return UdpTranslator.charge(length, count);
+    }
+
+    private void drop(Drop reason, int datagrams) {
+        for (int n = 0; n < datagrams; n++) {
+            counters.count(reason);
+        }
     }
 
     /** Gives the link what the slots hold, as far as it takes it. */
@@ -169,12 +190,10 @@ final class UdpToGuest {
         try {
             while (first < end) {
                 UdpFlow flow = flows[first];
-                boolean took = flow == null || (fits(flow, first) ? deliverRun(flow) : deliverFragments(flow));
-                if (!took) {
-                    return;
-                }
                 if (flow == null) {
-                    first++;
+                    next();
+                } else if (!(fits(flow, lengthAt(first, done)) ? deliverRun(flow) : deliverFragments(flow))) {
+                    return;
                 }
             }
         } catch (Throwable t) {
@@ -183,73 +202,124 @@ final class UdpToGuest {
         }
     }
 
-    private boolean fits(UdpFlow flow, int i) {
-        return fragmented == 0 && lengths[i] <= (isV4(flow) ? most4 : most6);
+    /** The first slot is done with. */
+    private void next() {
+        flows[first++] = null;
+        done = 0;
+        fragmented = 0;
+    }
+
+    /** The first datagram of the first slot is done with. */
+    private void advance() {
+        fragmented = 0;
+        done += lengthAt(first, done);
+        if (done >= lengths[first]) {
+            next();
+        }
+    }
+
+    /** Payload of the datagram that begins {@code from} bytes into that of the slot. */
+    private int lengthAt(int slot, int from) {
+        return Math.min(sizes[slot], lengths[slot] - from);
+    }
+
+    private boolean fits(UdpFlow flow, int length) {
+        return fragmented == 0 && Udp.LENGTH + length <= (isV4(flow) ? most4 : most6);
     }
 
     private static boolean isV4(UdpFlow flow) {
         return Ip.isV4(flow.guestHigh(), flow.guestLow());
     }
 
-    /** The first slot and those behind it that are of its kind, in one reservation. False if the link has no room for all. */
+    /** The first datagram and those behind it that are of its kind, in one reservation. False if the link has no room for all. */
     private boolean deliverRun(UdpFlow flow) {
         boolean v4 = isV4(flow);
         int most = 0;
         int n = 0;
-        while (first + n < end) {
-            UdpFlow next = flows[first + n];
-            if (next == null || next.queue != flow.queue || isV4(next) != v4 || !fits(next, first + n)) {
+        int slot = first;
+        int from = done;
+        while (slot < end && n < batch.capacity()) {
+            UdpFlow next = flows[slot];
+            if (next == null || next.queue != flow.queue || isV4(next) != v4) {
                 break;
             }
-            most = Math.max(most, lengths[first + n]);
+            int length = lengthAt(slot, from);
+            if (!fits(next, length)) {
+                break;
+            }
+            most = Math.max(most, length);
             n++;
+            from += length;
+            if (from >= lengths[slot]) {
+                slot++;
+                from = 0;
+            }
         }
-        int header = v4 ? FrameComposer.ETHERNET_IP4 : FrameComposer.ETHERNET_IP6;
+        int header = (v4 ? FrameComposer.ETHERNET_IP4 : FrameComposer.ETHERNET_IP6) + Udp.LENGTH;
         int room = link.reserve(flow.queue, batch, n, header, most);
         if (room == 0) {
             return false;
         }
-        for (int i = 0; i < room; i++) {
-            compose(i, first + i);
-        }
+        composeRun(room);
         int taken = link.commit(flow.queue, batch, room);
         if (taken < 0) {
             drop(Drop.LINK_DOWN);
             return true;
         }
         for (int i = 0; i < taken; i++) {
-            flows[first++] = null;
+            advance();
         }
         return taken == room;
     }
 
-    private void compose(int i, int slot) {
-        UdpFlow f = owner(slot);
-        composer.ip(
-                batch.header(i),
-                batch.headerAt(i),
-                Ip4.UDP,
-                lengths[slot],
-                f.farHigh(),
-                f.farLow(),
-                f.guestHigh(),
-                f.guestLow());
-        batch.borrow(i, area, at(slot), lengths[slot]);
+    private void composeRun(int count) {
+        int slot = first;
+        int from = done;
+        for (int i = 0; i < count; i++) {
+            int length = lengthAt(slot, from);
+            compose(i, Objects.requireNonNull(flows[slot]), payloadAt(slot) + from, length);
+            from += length;
+            if (from >= lengths[slot]) {
+                slot++;
+                from = 0;
+            }
+        }
     }
 
-    private UdpFlow owner(int slot) {
-        return Objects.requireNonNull(flows[slot]);
+    private void compose(int i, UdpFlow f, long payload, int length) {
+        MemorySegment out = batch.header(i);
+        long at = batch.headerAt(i);
+        int whole = Udp.LENGTH + length;
+        composer.ip(out, at, Ip4.UDP, whole, f.farHigh(), f.farLow(), f.guestHigh(), f.guestLow());
+        header(out, at + batch.headerLength(i) - Udp.LENGTH, f, payload, length);
+        batch.borrow(i, area, payload, length);
     }
 
-    /** What is left of the first slot, in fragments. False if the link has no room for all. */
+    /** The UDP header for {@code length} bytes that lie in a slot at {@code payload}. */
+    private void header(MemorySegment out, long udp, UdpFlow f, long payload, int length) {
+        int whole = Udp.LENGTH + length;
+        Udp.srcPort(out, udp, f.farPort());
+        Udp.dstPort(out, udp, f.guestPort());
+        Udp.totalLength(out, udp, whole);
+        Udp.noChecksum(out, udp);
+        int sum = Checksum.pseudo(f.farHigh(), f.farLow(), f.guestHigh(), f.guestLow(), Ip4.UDP, whole);
+        sum = Checksum.add(sum, 0, out, udp, Udp.LENGTH);
+        Udp.checksum(out, udp, Checksum.of(Checksum.add(sum, Udp.LENGTH, area, payload, length)));
+    }
+
+    /** What is left of the first datagram, in fragments. False if the link has no room for all. */
     private boolean deliverFragments(UdpFlow flow) {
         boolean v4 = isV4(flow);
         int header = v4 ? FrameComposer.ETHERNET_IP4 : FrameComposer.ETHERNET_IP6_FRAGMENT;
         int piece = (v4 ? most4 : most6 - Ip6.FRAGMENT_LENGTH) & ~7;
+        int length = lengthAt(first, done);
+        long udp = at(first) + done;
         if (fragmented == 0) {
             lastId++;
+            header(area, udp, flow, udp + Udp.LENGTH, length); // over the end of one that has left, if any
         }
-        int left = lengths[first] - fragmented;
+        int whole = Udp.LENGTH + length;
+        int left = whole - fragmented;
         int n = Math.min((left + piece - 1) / piece, batch.capacity());
         int room = link.reserve(flow.queue, batch, n, header, Math.min(piece, left));
         if (room == 0) {
@@ -257,7 +327,7 @@ final class UdpToGuest {
         }
         int offset = fragmented;
         for (int i = 0; i < room; i++) {
-            offset += composeFragment(flow, i, offset, piece);
+            offset += composeFragment(flow, i, udp, offset, Math.min(piece, whole - offset), whole);
         }
         int taken = link.commit(flow.queue, batch, room);
         if (taken < 0) {
@@ -265,16 +335,14 @@ final class UdpToGuest {
             return true;
         }
         fragmented += taken * piece;
-        if (fragmented >= lengths[first]) {
-            flows[first++] = null;
-            fragmented = 0;
+        if (fragmented >= whole) {
+            advance();
         }
         return taken == room;
     }
 
-    private int composeFragment(UdpFlow f, int i, int offset, int piece) {
-        int length = Math.min(piece, lengths[first] - offset);
-        boolean more = offset + length < lengths[first];
+    private int composeFragment(UdpFlow f, int i, long udp, int offset, int length, int whole) {
+        boolean more = offset + length < whole;
         MemorySegment out = batch.header(i);
         long at = batch.headerAt(i);
         if (isV4(f)) {
@@ -294,7 +362,7 @@ final class UdpToGuest {
                     f.guestHigh(),
                     f.guestLow());
         }
-        batch.borrow(i, area, at(first) + offset, length);
+        batch.borrow(i, area, udp + offset, length);
         return length;
     }
 
@@ -304,24 +372,26 @@ final class UdpToGuest {
     }
 
     private void drop(Drop reason) {
-        for (; first < end; first++) {
+        while (first < end) {
             if (flows[first] != null) {
-                counters.count(reason);
-                flows[first] = null;
+                drop(reason, left(first));
             }
+            next();
         }
-        fragmented = 0;
+    }
+
+    /** Datagrams of the slot that have not left. */
+    private int left(int slot) {
+        int bytes = lengths[slot] - (slot == first ? done : 0);
+        return sizes[slot] == 0 ? 1 : (bytes + sizes[slot] - 1) / sizes[slot];
     }
 
     /** {@code flow} ends: what the slots hold of it goes nowhere. */
     void forget(UdpFlow flow) {
         for (int i = first; i < end; i++) {
             if (flows[i] == flow) {
-                counters.count(Drop.UDP_FLOW_ENDED);
+                drop(Drop.UDP_FLOW_ENDED, left(i));
                 flows[i] = null;
-                if (i == first) {
-                    fragmented = 0;
-                }
             }
         }
     }

@@ -117,8 +117,8 @@ public final class UdpTranslator implements Handler {
         return inbound;
     }
 
-    static long charge(int length) {
-        return Math.max(length, LEAST_CHARGE);
+    static long charge(int bytes, int datagrams) {
+        return Math.max(bytes, (long) datagrams * LEAST_CHARGE);
     }
 
     /**
@@ -321,18 +321,19 @@ public final class UdpTranslator implements Handler {
     @HotPath
     private long deliver(UdpFlow flow, Datagrams in, int count, long nowNs) {
         long moved = 0;
-        toGuest.begin(count);
+        toGuest.begin(in, count);
         try {
             for (int i = 0; i < count; i++) {
-                moved += charge(in.length(i));
                 UdpFlow owner = flow;
                 if (flow.strangers && !flow.isPeer(in.peerHigh(i), in.peerLow(i), in.peerPort(i))) {
                     owner = inbound.ownerOfStranger(flow, in, i, nowNs);
                 }
-                if (owner != null) {
-                    owner.onHost(nowNs);
-                    toGuest.take(i, owner, in.length(i));
+                if (owner == null) {
+                    moved += charge(in.length(i), 1);
+                    continue;
                 }
+                owner.onHost(nowNs);
+                moved += toGuest.take(i, owner, in);
             }
         } catch (Throwable t) {
             toGuest.abandon();
