@@ -179,7 +179,7 @@ def tap_echo(launch):
 def our_tap():
     """The data plane over a TAP, as a test program: the pasta role is not there yet."""
     java = Path((ROOT / "target/passatelli/lib/java-home").read_text().strip()) / "bin/java"
-    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-Xmx48m", "-ea:io.passatelli..."]
+    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io/passatelli/os/LibC.call", "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-Xmx48m", "-ea:io.passatelli..."]
     command += ["-cp", f"{ROOT}/target/classes:{ROOT}/target/test-classes:{ROOT}/target/passatelli/lib/*", "io.passatelli.lab.TapPlane"]
     process = subprocess.Popen(
         ["ip", "netns", "exec", POD] + command + [f"namespace=/run/netns/{GUEST}"],

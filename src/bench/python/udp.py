@@ -106,7 +106,7 @@ def our_tap(guest):
     if OVERRIDE:
         return debian_tap(guest)
     java = Path((ROOT / "target/passatelli/lib/java-home").read_text().strip()) / "bin/java"
-    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-Xmx48m", "-ea:io.passatelli..."]
+    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io/passatelli/os/LibC.call", "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-Xmx48m", "-ea:io.passatelli..."]
     command += ["-cp", f"{ROOT}/target/classes:{ROOT}/target/test-classes:{ROOT}/target/passatelli/lib/*", "io.passatelli.lab.TapPlane"]
 
     def launch(port):

@@ -16,6 +16,9 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
  * each further shape costs about 10 ms. On Linux x86-64 and aarch64 integers and pointers travel in the same registers whatever their
  * width, in variadic functions too; the upper half of an int result is undefined, hence the cast in {@link #callInt}.
  *
+ * <p>The JDK slices the capture segment at each call, an object of 40 bytes that only escape analysis removes, and not where {@link #call} was inlined
+ * into a caller that is large already. So the JVM is told to compile it by itself (CompileCommand=dontinline).
+ *
  * <p>Results are ≥ 0 or {@code -errno}. Never {@code critical}: these calls may block or take long.
  */
 final class LibC {
