@@ -8,6 +8,7 @@ import org.junit.jupiter.api.io.TempDir;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.DatagramSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,6 +59,19 @@ class StartTest {
         String said = new String(passt.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(passt.waitFor()).isZero();
         assertThat(said).startsWith("passatelli ").hasLineCount(1);
+    }
+
+    @Test
+    void aPortThatSomebodyHasEndsTheStartWithOneSentenceEach(@TempDir Path directory) throws Exception {
+        try (DatagramSocket taken = new DatagramSocket(0)) {
+            String port = String.valueOf(taken.getLocalPort());
+            Process passt = start("", "-f", "-s", directory + "/socket", "-u", port);
+            String said = new String(passt.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(passt.waitFor()).isEqualTo(1);
+            assertThat(said).contains(port + ": cannot listen: ").contains("error: -u, --udp-ports: ");
+            assertThat(said).doesNotContain("listening on");
+            assertThat(directory.resolve("socket")).doesNotExist();
+        }
     }
 
     private static Process start(String jvmOptions, String... options) throws IOException {
