@@ -46,6 +46,9 @@ final class UdpToGuest {
     private static final int SLOT = Udp.LENGTH + PAYLOAD;
     private static final int STRIDE = 65_536 + 33 * 64;
 
+    /** Even the longest come several in one call. */
+    private static final int SLOTS_LEAST = 4;
+
     private final Link link;
     private final FrameComposer composer;
     private final Counters counters;
@@ -71,6 +74,10 @@ final class UdpToGuest {
     private int fragmented;
     /** Slots of {@link #plain} that the last call filled. */
     private int plainUsed;
+    /** Slots that the last call to receive filled, and with how much. */
+    private int broughtSlots;
+
+    private long broughtBytes;
 
     private int lastId;
     private boolean up;
@@ -128,21 +135,32 @@ final class UdpToGuest {
         waiting.add(node);
     }
 
-    /** All slots, for a call to receive that tells no peers. */
+    /** Slots for a call to receive that tells no peers. */
     Datagrams slots() {
         assert !isHolding();
         for (int i = 0; i < plainUsed; i++) {
             plain.wantMerged(i); // the kernel has put there what it told
         }
         plainUsed = 0;
+        plain.use(wanted());
         return plain;
     }
 
-    /** All slots, for a call to receive that tells peers and local addresses. */
+    /** As many as bring {@code UDP_BATCH_BYTES} if they are like those of the last call. */
+    private int wanted() {
+        if (broughtBytes == 0) {
+            return Limits.UDP_BATCH;
+        }
+        long slots = (long) Limits.UDP_BATCH_BYTES * broughtSlots / broughtBytes;
+        return Math.clamp(slots, SLOTS_LEAST, Limits.UDP_BATCH);
+    }
+
+    /** Slots for a call to receive that tells peers and local addresses. */
     Datagrams slotsWithNames() {
         assert !isHolding();
         named.clear();
-        for (int i = 0; i < Limits.UDP_BATCH; i++) {
+        int slots = wanted();
+        for (int i = 0; i < slots; i++) {
             named.add();
             named.range(i, area, payloadAt(i), PAYLOAD);
             named.wantPeer(i);
@@ -158,6 +176,8 @@ final class UdpToGuest {
         end = count;
         done = 0;
         fragmented = 0;
+        broughtSlots = count;
+        broughtBytes = 0;
         if (in == plain) {
             plainUsed = count;
         }
@@ -167,6 +187,7 @@ final class UdpToGuest {
     long take(int i, UdpFlow flow, Datagrams in) {
         int length = in.length(i);
         int merged = in.mergedBytes(i);
+        broughtBytes += length;
         boolean several = merged > 0 && merged < length;
         int count = several ? (length + merged - 1) / merged : 1;
         if (up) {
