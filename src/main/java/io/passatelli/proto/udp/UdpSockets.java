@@ -66,6 +66,9 @@ final class UdpSockets {
                     ? os.setOption(fd, Socket.IPPROTO_IP, Socket.IP_RECVERR, ON)
                     : os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_RECVERR, ON);
         }
+        if (rc >= 0 && !v4) {
+            rc = os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY, ON); // the port in IPv4 is another's
+        }
         if (rc >= 0) {
             rc = flow.from == null ? bindForGuest(flow, side) : bindForPeer(flow, side);
         }
