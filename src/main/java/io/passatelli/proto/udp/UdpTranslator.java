@@ -105,10 +105,14 @@ public final class UdpTranslator implements Handler {
         flows.type(loop.register(this));
     }
 
-    /** Works as {@code config} says from now on; flows that are there keep their sockets. */
+    /**
+     * Works as {@code config} says from now on; the map of addresses does already. Flows that are there keep their sockets, but for those of the
+     * guest to an address that stands for another now, such as a resolver's: the next datagram begins anew.
+     */
     public void adopt(PlaneConfig config) {
         on = config.has(Service.UDP);
         flows.adopt(config);
+        flows.endMisled(addresses);
         toGuest.adopt(config.guest().mtu());
     }
 
