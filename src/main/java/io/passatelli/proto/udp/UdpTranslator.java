@@ -67,6 +67,7 @@ public final class UdpTranslator implements Handler {
     private final Os os;
     private final FlowTable table;
     private final AddressMap addresses;
+    private final GuestState guest;
     private final Counters counters;
     private final UdpSockets sockets;
     private final UdpFlows flows;
@@ -95,6 +96,7 @@ public final class UdpTranslator implements Handler {
         os = loop.os();
         table = parts.flows();
         counters = parts.counters();
+        guest = parts.guest();
         this.addresses = addresses;
         sockets = new UdpSockets(os, counters, config);
         flows = new UdpFlows(this, parts, sockets, config);
@@ -347,9 +349,12 @@ public final class UdpTranslator implements Handler {
         return moved;
     }
 
+    /** A peer that goes on sending must not keep a flow to an address that the guest had once: its next datagram begins another, to where the guest is. */
     void onIdle(UdpFlow flow, long nowNs) {
         long deadlineNs = flows.deadlineNs(flow);
-        if (deadlineNs - nowNs > 0) {
+        boolean lost = flow.from != null && flow.guestQuiet && !guest.isGuests(flow.guestHigh(), flow.guestLow());
+        if (deadlineNs - nowNs > 0 && !lost) {
+            flow.guestQuiet = true;
             loop.timers().schedule(flow.idle, deadlineNs);
         } else {
             end(flow);
