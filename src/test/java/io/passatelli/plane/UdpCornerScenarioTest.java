@@ -182,4 +182,21 @@ class UdpCornerScenarioTest {
             assertThat(next(t).payload).hasSize(100);
         }
     }
+
+    @Test
+    void gatewayThatIsAResolverIsAskedThoughItStandsForTheHost() {
+        Ip gateway = Ip.parse(GATEWAY);
+        HostSide side = new HostSide(gateway, null, null, 0, gateway, gateway);
+        try (var t = PlaneScenario.setup().change(c -> c.host4(side)).start()) {
+            FarUdp resolver = t.host(GATEWAY).udp(53);
+            t.guestSends(frame(GUEST, 4000, GATEWAY, 53, HELLO)).runs(MS);
+            assertThat(resolver.arrivals()).hasSize(1);
+            resolver.reply(WORLD);
+            t.runs(MS);
+            Datagram answer = next(t);
+            assertThat(answer.from).isEqualTo(GATEWAY);
+            assertThat(answer.payload).isEqualTo(WORLD);
+            t.guestGetsNothing().dropped();
+        }
+    }
 }
