@@ -25,6 +25,8 @@ final class SimUdp extends SimSocket {
     static final int LOOPBACK_MTU = 65_535; // of 65536, as much as IP can say
     private static final int MOST4 = 65_507;
     private static final int MOST6 = 65_527;
+    private static final int TTL = 64;
+    private static final int MULTICAST_TTL = 1;
     private static final int INTERFACE = 2;
     private static final int LOOPBACK_INTERFACE = 1;
 
@@ -112,30 +114,33 @@ final class SimUdp extends SimSocket {
         if (refused != 0) {
             return refused;
         }
+        boolean anew = isPeer(to, address.port());
         peer = to;
         peerPort = address.port();
         if (localIp.isUnspecified()) {
             localIp = kernel.net.sourceFor(to);
         }
-        kernel.net.udp.hash(this);
+        if (!anew) {
+            kernel.net.udp.hash(this);
+        }
         return 0;
     }
 
     private int routeError(Ip to) {
-        if (isBroadcast(to) && !has(Socket.SOL_SOCKET, Socket.SO_BROADCAST)) {
-            return -Errno.EACCES;
-        }
         if (localIp.isLoopback() && !kernel.net.isLocal(to)) {
             return -Errno.EINVAL;
         }
         if (!localIp.isUnspecified() && !kernel.net.isLocal(localIp)) {
             return -Errno.ENETUNREACH;
         }
+        if (isBroadcast(to) && !has(Socket.SOL_SOCKET, Socket.SO_BROADCAST)) {
+            return -Errno.EACCES;
+        }
         FarHost host = kernel.net.knownHost(to);
         return host == null || kernel.net.isLocal(to) ? 0 : host.routeError();
     }
 
-    private static boolean isBroadcast(Ip to) {
+    static boolean isBroadcast(Ip to) {
         return to.equals(Ip.BROADCAST4) || to.isV4() && to.v4() == 0x7fffffff;
     }
 
@@ -167,6 +172,14 @@ final class SimUdp extends SimSocket {
         if (level == Socket.IPPROTO_IP && name == Socket.IP_TTL && value != -1 && (value < 1 || value > 255)) {
             return -Errno.EINVAL;
         }
+        if (level == Socket.IPPROTO_IP && name == Socket.IP_MULTICAST_TTL && (value < -1 || value > 255)) {
+            return -Errno.EINVAL;
+        }
+        boolean discovery = level == Socket.IPPROTO_IP && name == Socket.IP_MTU_DISCOVER
+                || level == Socket.IPPROTO_IPV6 && name == Socket.IPV6_MTU_DISCOVER;
+        if (discovery && value < 0) {
+            return -Errno.EINVAL;
+        }
         boolean hops = name == Socket.IPV6_UNICAST_HOPS || name == Socket.IPV6_MULTICAST_HOPS;
         if (level == Socket.IPPROTO_IPV6 && hops && (value < -1 || value > 255)) {
             return -Errno.EINVAL;
@@ -186,20 +199,47 @@ final class SimUdp extends SimSocket {
         return option(level, name) > 0;
     }
 
-    private int ttl(Ip to) {
-        boolean many = to.isMulticast();
-        int set = to.isV4()
-                ? option(Socket.IPPROTO_IP, many ? Socket.IP_MULTICAST_TTL : Socket.IP_TTL)
-                : option(Socket.IPPROTO_IPV6, many ? Socket.IPV6_MULTICAST_HOPS : Socket.IPV6_UNICAST_HOPS);
-        return set >= 0 ? set : many ? 1 : 64;
+    /** TTLs and path MTU discovery have a default, to which -1 leads back (net.ipv4.ip_default_ttl, ip_no_pmtu_disc and their kin untouched). */
+    @Override
+    int option(int level, int name) {
+        if (level == Socket.IPPROTO_IPV6 && v4) {
+            return -Errno.EOPNOTSUPP;
+        }
+        int set = super.option(level, name);
+        return set >= 0 ? set : byDefault(level, name, set);
     }
 
-    /** PMTUDISC_WANT unless told otherwise: net.ipv4.ip_no_pmtu_disc is 0. */
+    private static int byDefault(int level, int name, int otherwise) {
+        return switch (level) {
+            case Socket.IPPROTO_IP ->
+                switch (name) {
+                    case Socket.IP_TTL -> TTL;
+                    case Socket.IP_MULTICAST_TTL -> MULTICAST_TTL;
+                    case Socket.IP_MTU_DISCOVER -> Socket.PMTUDISC_WANT;
+                    default -> otherwise;
+                };
+            case Socket.IPPROTO_IPV6 ->
+                switch (name) {
+                    case Socket.IPV6_UNICAST_HOPS -> TTL;
+                    case Socket.IPV6_MULTICAST_HOPS -> MULTICAST_TTL;
+                    case Socket.IPV6_MTU_DISCOVER -> Socket.PMTUDISC_WANT;
+                    default -> otherwise;
+                };
+            default -> otherwise;
+        };
+    }
+
+    private int ttl(Ip to) {
+        boolean many = to.isMulticast();
+        return to.isV4()
+                ? option(Socket.IPPROTO_IP, many ? Socket.IP_MULTICAST_TTL : Socket.IP_TTL)
+                : option(Socket.IPPROTO_IPV6, many ? Socket.IPV6_MULTICAST_HOPS : Socket.IPV6_UNICAST_HOPS);
+    }
+
     private int discovery(Ip to) {
-        int set = to.isV4()
+        return to.isV4()
                 ? option(Socket.IPPROTO_IP, Socket.IP_MTU_DISCOVER)
                 : option(Socket.IPPROTO_IPV6, Socket.IPV6_MTU_DISCOVER);
-        return set >= 0 ? set : Socket.PMTUDISC_WANT;
     }
 
     boolean mayShare() {
@@ -229,6 +269,15 @@ final class SimUdp extends SimSocket {
 
     boolean isPeer(Ip address, int itsPort) {
         return address.equals(peer) && itsPort == peerPort;
+    }
+
+    /** 0 unless connected. */
+    int peerPort() {
+        return peerPort;
+    }
+
+    boolean isPeerAddress(Ip address) {
+        return address.equals(peer);
     }
 
     // Sending.
@@ -317,7 +366,7 @@ final class SimUdp extends SimSocket {
         if (shutWrite) {
             return -Errno.EPIPE;
         }
-        if (segment > 0 && data.length > segment * Socket.UDP_MAX_SEGMENTS) {
+        if (segment > 0 && tooMany((data.length + segment - 1) / segment)) {
             return -Errno.EINVAL;
         }
         if (segment > 0 && segment + SimDatagram.headers(to) > mtu) {
@@ -325,6 +374,11 @@ final class SimUdp extends SimSocket {
         }
         boolean out = kernel.settings.unreliable() && !kernel.net.isLocal(to);
         return out && kernel.chooser().count(Choice.NO_BUFFER, 0, 1) == 1 ? -Errno.ENOBUFS : 0;
+    }
+
+    private boolean tooMany(int segments) {
+        return segments > 2 * Socket.UDP_MAX_SEGMENTS
+                || segments > Socket.UDP_MAX_SEGMENTS && kernel.chooser().maybe(Choice.SEGMENTS, -Errno.EINVAL);
     }
 
     /** The loopback interface takes segments as one: they are cut for the socket that gets them; an error is about, and quotes, all of them. */
