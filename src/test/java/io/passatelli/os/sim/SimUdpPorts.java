@@ -106,11 +106,17 @@ final class SimUdpPorts {
 
     /** A datagram has come to this host. False if the port is nobody's, which its sender is to be told by ICMP. */
     boolean deliver(SimDatagram datagram) {
-        SimUdp socket = lookup(datagram.to, datagram.toPort, datagram.from, datagram.fromPort);
+        return deliver(List.of(datagram));
+    }
+
+    /** As {@link #deliver(SimDatagram)}, of segments that come as one: all go where the first goes. */
+    boolean deliver(List<SimDatagram> segments) {
+        SimDatagram first = segments.getFirst();
+        SimUdp socket = lookup(first.to, first.toPort, first.from, first.fromPort);
         if (socket == null) {
             return false;
         }
-        socket.arrived(datagram);
+        segments.forEach(socket::arrived);
         return true;
     }
 
