@@ -14,9 +14,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 
 import static io.passatelli.plane.LoopbackPlane.forward;
 import static io.passatelli.plane.PlaneScenario.GATEWAY;
@@ -197,6 +202,25 @@ class UdpCornerScenarioTest {
             assertThat(answer.from).isEqualTo(GATEWAY);
             assertThat(answer.payload).isEqualTo(WORLD);
             t.guestGetsNothing().dropped();
+        }
+    }
+
+    /** RFC 8200 §4.5: the protocol does not tell fragmented datagrams apart. */
+    @Test
+    void fragmentsOfUdpAndOfEchoDoNotMix() {
+        try (var t = PlaneScenario.setup().ip6().start()) {
+            FarUdp server = t.host(FAR6).answersEcho(0).udp(53);
+            t.guestSends(frame(GUEST6, 4000, FAR6, 53, HELLO)).runs(MS);
+            server.reply(new byte[3_000]);
+            t.guestPings(FAR6, 1, 1, new byte[3_000]).runs(MS);
+            Map<Integer, Set<Byte>> protocols = new HashMap<>();
+            while (!t.link.seen().isEmpty()) {
+                byte[] fragment = t.link.next().bytes;
+                assertThat(fragment[20]).as("a fragment header follows").isEqualTo((byte) 44);
+                int id = ByteBuffer.wrap(fragment).getInt(58);
+                protocols.computeIfAbsent(id, n -> new HashSet<>()).add(fragment[54]);
+            }
+            assertThat(protocols.values()).containsExactlyInAnyOrder(Set.of((byte) 17), Set.of((byte) 58));
         }
     }
 }
