@@ -57,7 +57,7 @@ final class Frames {
                 .putShort((short) identifier)
                 .putShort((short) sequence);
         icmp.putShort(2, checksum(icmp.array()));
-        return ip4(OUR_MAC, ICMP, to, icmp.array());
+        return ip4(OUR_MAC, ICMP, GUEST, to, icmp.array());
     }
 
     static boolean isEchoReply(byte[] frame) {
@@ -89,12 +89,10 @@ final class Frames {
                 .position(8 + 236)
                 .putInt(0x6382_5363)
                 .put(new byte[] {53, 1, 1, 55, 7, 1, 3, 6, 12, 26, 119, 121, (byte) 255});
-        byte[] frame = ip4(BROADCAST, UDP, ip(255, 255, 255, 255), udp.array());
-        ByteBuffer.wrap(frame).putInt(ETHERNET + 12, 0);
-        return frame;
+        return ip4(BROADCAST, UDP, 0, ip(255, 255, 255, 255), udp.array());
     }
 
-    private static byte[] ip4(byte[] mac, int protocol, int to, byte[] payload) {
+    private static byte[] ip4(byte[] mac, int protocol, int from, int to, byte[] payload) {
         ByteBuffer header = ByteBuffer.allocate(20)
                 .putShort((short) 0x4500)
                 .putShort((short) (20 + payload.length))
@@ -102,7 +100,7 @@ final class Frames {
                 .put((byte) 64)
                 .put((byte) protocol)
                 .putShort((short) 0)
-                .putInt(GUEST)
+                .putInt(from)
                 .putInt(to);
         header.putShort(10, checksum(header.array()));
         return ethernet(mac, IP4, 20 + payload.length)

@@ -171,12 +171,64 @@ class GuestTest {
         }
     }
 
-    /** Runs a script in a guest at passt's socket; the lines that it printed. */
+    /** As every program of Debian in a guest does it; the MTU makes fragments of most datagrams. */
+    @Test
+    void guestConfiguresItselfInBothFamiliesAndDatagramsArriveWhole() throws Exception {
+        try (Passt passt = Passt.start(
+                        lab, "-m", "1500", "-D", Lab.PEER, "-D", NetnsGuest.PEER6, "-S", "lab.example", "-u", "7101");
+                GuestsPeer peer = new GuestsPeer(lab)) {
+            List<String> programs =
+                    List.of("-a", "/usr/bin/rdisc6", "-a", "/usr/sbin/dhclient", "-a", "/usr/bin/socat");
+            List<String> said = boot(passt, """
+                    ra || exit 1
+                    lease > /dev/null || exit 1
+                    lease6 || exit 1
+                    ip -6 route | sed 's/^/route6=/'
+                    rdisc6 -1 -n -r 5 -w 2000 eth0 | sed 's/^ *//; s/ *$//; s/  *:/:/; s/^/advertised=/'
+                    router=$(ip -6 route show default | sed -n 's/^default via \\([^ ]*\\) .*/\\1/p')
+                    for address in "$router%eth0" fd77::1 fd77::3; do
+                        echo "answers.$address=$(ping -6 -c 2 -i 0.2 $address | grep -c 'bytes from')"
+                    done
+                    """ + GuestsPeer.SCRIPT, programs);
+            assertThat(said)
+                    .anyMatch(line -> line.matches("ra\\.ip=fd77::5054:ff:fe12:3456/64"))
+                    .contains(
+                            "ra.router=fe80::1",
+                            "ra.mtu=1500",
+                            "lease6.ip=fd77::2",
+                            "lease6.dns=fd77::3",
+                            "advertised=Recursive DNS server: fd77::3",
+                            "advertised=DNS search list: lab.example",
+                            "answers.fe80::1%eth0=2",
+                            "answers.fd77::1=2",
+                            "answers.fd77::3=2")
+                    .anyMatch(line -> line.startsWith("route6=fd77::/64 dev eth0 "))
+                    .anyMatch(line -> line.startsWith("route6=default via fe80::1 dev eth0 "));
+            assertThat(said)
+                    .filteredOn(line -> line.startsWith("sent."))
+                    .hasSize(6)
+                    .containsExactlyInAnyOrderElementsOf(peer.received());
+            assertThat(said)
+                    .filteredOn(line -> line.startsWith("received."))
+                    .hasSize(6)
+                    .containsExactlyInAnyOrderElementsOf(peer.sent());
+            assertThat(passt.terminate()).isZero();
+        }
+    }
+
     private static List<String> boot(Passt passt, String script) throws IOException, InterruptedException {
+        return boot(passt, script, List.of());
+    }
+
+    /** Runs a script in a guest at passt's socket; the lines that it printed. */
+    private static List<String> boot(Passt passt, String script, List<String> options)
+            throws IOException, InterruptedException {
         Path file = Files.createTempFile("passatelli", ".guest");
         try {
             Files.writeString(file, script);
-            List<String> words = List.of("src/test/guest/boot", passt.socket().toString(), file.toString());
+            List<String> words = new ArrayList<>(List.of("src/test/guest/boot"));
+            words.addAll(options);
+            words.addAll(List.of(passt.socket().toString(), file.toString()));
             Command boot = Command.run(BOOT_LIMIT, words);
             assertThat(boot.exitCode())
                     .describedAs("the guest said: %s%s; passt said: %s", boot.out(), boot.err(), passt.lines())

@@ -40,6 +40,10 @@ class Ip6NetnsTest {
             for (String target : new String[] {PEER6, GATEWAY6}) {
                 world.guest("ping -6 -n -c 2 -i 0.1 -W 5 " + target);
             }
+            // the pod's gateway, fd77::1, is the name of its loopback, so this one is our own
+            assertThat(router).isEqualTo("fe80::1");
+            world.guest("ping -6 -n -c 2 -i 0.1 -W 5 fe80::1%tap0");
+            world.guest("ping -6 -n -c 2 -i 0.1 -W 5 -s 30001 fe80::1%tap0");
             world.guest("ping -6 -n -c 2 -i 0.1 -W 5 -s 30001 " + PEER6); // in fragments, for the MTU is 1,400
             assertThat(world.guest("ip -6 neighbour show dev tap0"))
                     .containsPattern(router + " lladdr [0-9a-f:]+ router ")

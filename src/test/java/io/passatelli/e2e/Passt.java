@@ -184,6 +184,13 @@ final class Passt implements AutoCloseable {
         return found.find() ? Long.parseLong(found.group(1)) : fail("no Private_Dirty in %s", map);
     }
 
+    /** How many descriptors it has open. */
+    int descriptors() throws IOException {
+        try (Stream<Path> open = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+            return (int) open.count();
+        }
+    }
+
     /** SIGTERM; the exit code. */
     int terminate() throws InterruptedException {
         Command.terminate(process);

@@ -11,9 +11,12 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 import static org.assertj.core.api.Assertions.fail;
 
@@ -94,6 +97,15 @@ final class StreamGuest implements AutoCloseable {
         return received.remove();
     }
 
+    /** The next frame of those that are wanted; others are forgotten. */
+    byte[] receive(Predicate<byte[]> wanted) throws IOException {
+        byte[] frame;
+        do {
+            frame = receive();
+        } while (!wanted.test(frame));
+        return frame;
+    }
+
     /** How many frames came by now; they are forgotten. */
     int forget() {
         int count = received.size();
@@ -110,14 +122,22 @@ final class StreamGuest implements AutoCloseable {
         }
     }
 
-    /** Asks for an address never asked for before, and waits for the answer: what was sent before it has been dealt with by then. */
-    void resolve() throws IOException {
+    /**
+     * Asks for an address never asked for before, and waits for the answer: what was sent before it has been dealt with by then. Returns what came
+     * in the meantime.
+     */
+    List<byte[]> resolve() throws IOException {
         int target = ++question;
         send(Frames.arpRequest(target));
-        byte[] frame;
-        do {
-            frame = receive();
-        } while (!Frames.isArpReply(frame) || Frames.resolved(frame) != target);
+        List<byte[]> others = new ArrayList<>();
+        for (byte[] frame = receive(); !isAnswer(frame, target); frame = receive()) {
+            others.add(frame);
+        }
+        return others;
+    }
+
+    private static boolean isAnswer(byte[] frame, int target) {
+        return Frames.isArpReply(frame) && Frames.resolved(frame) == target;
     }
 
     /** The same on a link so full that the answer may be dropped: asks again and again. Takes {@code others}, all frames ahead of the answer. */

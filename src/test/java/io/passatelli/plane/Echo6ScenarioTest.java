@@ -59,6 +59,54 @@ class Echo6ScenarioTest {
         }
     }
 
+    /** The loopback's name is another, or there is none. */
+    @ParameterizedTest
+    @ValueSource(strings = {"fd77::1", ""})
+    void pingOfARouterThatIsNotTheLoopbackIsAnsweredByUs(String loopback) {
+        HostSide side = loopback.isEmpty() ? HostSide.PLAIN : HostSide.mapping(Ip.parse(loopback));
+        try (var t =
+                PlaneScenario.setup().ip6().change(config -> config.host6(side)).start()) {
+            int before = t.os.openDescriptors();
+            t.host(ROUTER6).answersEcho(0); // another of that name on the host's network is not asked
+            for (int sequence = 1; sequence <= 2; sequence++) {
+                t.guestPings(ROUTER6, ID, sequence).guestGetsReply(ROUTER6, ID, sequence);
+            }
+            t.as("fe80::2").guestPings(ROUTER6, 0, 1).guestGetsReply(ROUTER6, 0, 1);
+            byte[] data = data(3000);
+            byte[] whole = Packets6.icmp6(128, "fe80::2", ROUTER6, ID, 7, data);
+            Packets6.fragments(58, "fe80::2", ROUTER6, 9, whole, 1448).forEach(t::guestSends);
+            t.runs(0);
+            byte[] reply = Packets6.icmp6(129, ROUTER6, "fe80::2", ID, 7, data);
+            for (int at = 0; at < reply.length; at += 1448) {
+                byte[] part = Arrays.copyOfRange(reply, at, Math.min(at + 1448, reply.length));
+                byte[] fragment = Packets6.fragment(58, at, at + part.length < reply.length, 0x8000_0001, part);
+                assertThat(t.link.next().bytes).isEqualTo(Packets6.toGuest(44, ROUTER6, "fe80::2", fragment));
+            }
+            t.guestGetsNothing();
+            assertThat(t.host(ROUTER6).echoes()).isEmpty();
+            assertThat(t.stats().flows()).isZero();
+            assertThat(t.os.openDescriptors()).isEqualTo(before);
+            byte[] bad = PlaneScenario.echoRequest(GUEST6, ROUTER6, ID, 3, data(8));
+            bad[bad.length - 1]++;
+            t.guestSends(bad).runs(0).guestGetsNothing();
+            assertThat(t.count(Drop.ICMP_BAD_CHECKSUM)).isOne();
+        }
+    }
+
+    @Test
+    void routerThatBecomesTheLoopbacksNameIsTheLoopback() {
+        try (var t = PlaneScenario.setup()
+                .ip6()
+                .change(config -> config.host6(HostSide.PLAIN))
+                .start()) {
+            t.guestPings(ROUTER6, ID, 1).guestGetsReply(ROUTER6, ID, 1);
+            assertThat(t.stats().flows()).isZero();
+            t.plane.adopt(t.config.host6(HostSide.mapping(Ip.parse(ROUTER6))));
+            t.guestPings(ROUTER6, ID, 2).guestGetsReply(ROUTER6, ID, 2).dropped();
+            assertThat(t.stats().flows()).isOne();
+        }
+    }
+
     @Test
     void neighbourOnTheHostsLinkIsPingedAndAnswersALinkLocalGuest() {
         String neighbour = "fe80::77";
@@ -128,7 +176,7 @@ class Echo6ScenarioTest {
             t.guestPings(FAR, ID, 1, data);
             for (int at = 0; at < whole.length; at += 1232) {
                 byte[] part = Arrays.copyOfRange(whole, at, Math.min(at + 1232, whole.length));
-                byte[] fragment = Packets6.fragment(58, at, at + part.length < whole.length, 1, part);
+                byte[] fragment = Packets6.fragment(58, at, at + part.length < whole.length, 0x8000_0001, part);
                 assertThat(t.link.next().bytes).isEqualTo(Packets6.toGuest(44, FAR, GUEST6, fragment));
             }
             t.guestPings(FAR, ID, 2, data(1232)).guestGetsReply(FAR, ID, 2, data(1232));

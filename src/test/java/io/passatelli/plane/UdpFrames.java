@@ -14,11 +14,11 @@ import java.util.function.Supplier;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** Frames with UDP in them, built and taken apart octet by octet, with nothing of the code under test. */
-final class UdpFrames {
+public final class UdpFrames {
     private UdpFrames() {}
 
     /** From the guest, in the family of the addresses. */
-    static byte[] frame(String from, int fromPort, String to, int toPort, byte[] payload) {
+    public static byte[] frame(String from, int fromPort, String to, int toPort, byte[] payload) {
         return frame(from, fromPort, to, toPort, payload, 64);
     }
 
@@ -58,12 +58,12 @@ final class UdpFrames {
     }
 
     /** A datagram as the guest sees it. */
-    static final class Datagram {
-        final String from;
-        final int fromPort;
-        final String to;
-        final int toPort;
-        final byte[] payload;
+    public static final class Datagram {
+        public final String from;
+        public final int fromPort;
+        public final String to;
+        public final int toPort;
+        public final byte[] payload;
 
         private Datagram(String from, int fromPort, String to, int toPort, byte[] payload) {
             this.from = from;
@@ -75,7 +75,7 @@ final class UdpFrames {
     }
 
     /** The next datagram of those that {@code frames} brings, its fragments put together, and everything in it found right. */
-    static Datagram take(Supplier<byte[]> frames) {
+    public static Datagram take(Supplier<byte[]> frames) {
         byte[] first = frames.get();
         boolean v4 = u16(first, 12) == 0x0800;
         assertThat(first.length).isGreaterThanOrEqualTo(60);
@@ -148,7 +148,7 @@ final class UdpFrames {
         return (address.length == 4 ? Ip.v4(b.getInt()) : new Ip(b.getLong(), b.getLong())).toString();
     }
 
-    static int u16(byte[] bytes, int at) {
+    public static int u16(byte[] bytes, int at) {
         return (bytes[at] & 0xff) << 8 | bytes[at + 1] & 0xff;
     }
 }

@@ -16,6 +16,7 @@ import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
 import io.passatelli.wire.Checksum;
 import io.passatelli.wire.Ethernet;
+import io.passatelli.wire.Frame;
 import io.passatelli.wire.Icmp4;
 import io.passatelli.wire.Icmp6;
 import io.passatelli.wire.Ip4;
@@ -26,7 +27,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Echo replies on their way from ping sockets to the guest. One reply at a time lies in our memory; if the link has no room for it, it stays
+ * Echo replies on their way to the guest, from ping sockets or from ourselves. One reply at a time lies in our memory; if the link has no room for it, it stays
  * there, and the flows that have more wait in a list, their replies in their sockets, until the link can be written again. What is longer than the
  * guest's MTU goes in fragments, as a router of IPv4 or the sender of IPv6 would make them.
  */
@@ -66,7 +67,8 @@ final class EchoReplies {
     private long heldToHigh;
     private long heldToLow;
 
-    private int fragmentId;
+    /** IPv6 tells datagrams apart by this and the addresses alone, and UDP's count from 1. */
+    private int fragmentId = 1 << 31;
 
     private boolean up;
     private int frameBytes;
@@ -108,6 +110,32 @@ final class EchoReplies {
         }
         ready.add(flow.ready);
         return moved;
+    }
+
+    /** Answers an ICMPv6 echo request of the guest to an address of ours: its message, in {@code pieces}, returns. */
+    Drop answer(Frame request, IoVec pieces, int identifier, int queue) {
+        if (!up) {
+            return Drop.LINK_DOWN;
+        }
+        if (heldLength > 0) {
+            return Drop.LINK_FULL; // replies of flows come first: their requests went a long way
+        }
+        int length = 0;
+        for (int i = 0; i < pieces.count(); i++) {
+            MemorySegment.copy(pieces.segment(i), pieces.offset(i), message, length, pieces.length(i));
+            length += (int) pieces.length(i);
+        }
+        Icmp6.type(message, 0, Icmp6.ECHO_REPLY);
+        heldLength = length;
+        heldQueue = queue;
+        heldProtocol = Ip6.ICMP;
+        heldFromHigh = request.dstHigh();
+        heldFromLow = request.dstLow();
+        heldToHigh = request.srcHigh();
+        heldToLow = request.srcLow();
+        rewrite(identifier);
+        deliver();
+        return Drop.NONE;
     }
 
     private void take(PingFlow flow, int length) {

@@ -7,6 +7,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.HostSide;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
@@ -41,6 +42,9 @@ import io.passatelli.wire.Ip6;
  * then the next request begins another. A table that is full takes no flow: the idlest is not evicted, so a guest that pings everything cannot
  * break a conversation that goes on. Nothing of a request is kept. TTL and hop limit travel, TOS does not; ICMP errors are
  * not relayed.
+ *
+ * <p>A request to the guest's IPv6 router is answered here, as every node has to (RFC 4443 §4.2): that address is ours, and nobody on the host
+ * side need have it. Not so where it stands for the host's loopback, and not in IPv4, where the guest's gateway is a machine of the host's network.
  */
 public final class IcmpTranslator implements Handler {
     private static final long IDLE_NS = Limits.PING_IDLE_S * 1_000_000_000L;
@@ -55,6 +59,9 @@ public final class IcmpTranslator implements Handler {
     private final PingSockets sockets;
     private HostSide host4;
     private HostSide host6;
+    /** The address of ours that is answered for here; unspecified: none. */
+    private Ip own;
+
     private final EchoReplies replies;
     private final int type;
     private final FlowKey key = new FlowKey();
@@ -80,6 +87,7 @@ public final class IcmpTranslator implements Handler {
         counters = parts.counters();
         host4 = config.host4();
         host6 = config.host6();
+        own = own(config);
         sockets = new PingSockets(os, parts.log(), config);
         replies = new EchoReplies(parts, config.guest().mtu());
         type = loop.register(this);
@@ -98,12 +106,18 @@ public final class IcmpTranslator implements Handler {
         boolean ends6 = was && !on || !host6.equals(config.host6());
         host4 = config.host4();
         host6 = config.host6();
+        own = own(config);
         for (int i = 0; i < madeCount; i++) {
             PingFlow flow = made[i];
             if (flow.fd != Os.NONE && (flow.isV4() ? ends4 : ends6)) {
                 end(flow);
             }
         }
+    }
+
+    private static Ip own(PlaneConfig config) {
+        Ip6Network ip6 = config.guest().ip6();
+        return ip6 == null || ip6.router().equals(config.host6().mapHostLoopback()) ? Ip.UNSPECIFIED6 : ip6.router();
     }
 
     /** Takes an ICMP or ICMPv6 message from the guest: frame {@code i} of {@code batch}, parsed well. */
@@ -129,6 +143,9 @@ public final class IcmpTranslator implements Handler {
             return Drop.ICMP_NOT_ECHO_REQUEST;
         }
         int identifier = Icmp4.id(f.bytes(), f.l4()); // it stands in the same place in both families
+        if (isOwn(f.dstHigh(), f.dstLow())) {
+            return replies.answer(f, request, identifier, queue);
+        }
         key.set(f.protocol(), f.srcHigh(), f.srcLow(), identifier, f.dstHigh(), f.dstLow(), 0);
         int index = flows.find(key);
         if (index == FlowTable.NONE) {
@@ -148,6 +165,10 @@ public final class IcmpTranslator implements Handler {
             end(flow);
             throw t;
         }
+    }
+
+    private boolean isOwn(long high, long low) {
+        return low == own.low() && high == own.high() && !own.isUnspecified();
     }
 
     /** Over the whole message, which may lie in pieces, and in IPv6 the pseudo-header. */

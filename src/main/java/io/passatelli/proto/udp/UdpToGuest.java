@@ -43,6 +43,9 @@ final class UdpToGuest {
     /** Payload of the longest datagram, or of all that can be merged, which IPv6's length field bounds. */
     private static final int PAYLOAD = 65_535;
 
+    /** Of offsets of fragments, bytes, RFC 791 §3.1 and RFC 8200 §4.5: a guest whose MTU has no room for one more has none. */
+    private static final int FRAGMENT_UNIT = 8;
+
     private static final int SLOT = Udp.LENGTH + PAYLOAD;
     private static final int STRIDE = 65_536 + 33 * 64;
 
@@ -332,7 +335,7 @@ final class UdpToGuest {
     private boolean deliverFragments(UdpFlow flow) {
         boolean v4 = isV4(flow);
         int header = v4 ? FrameComposer.ETHERNET_IP4 : FrameComposer.ETHERNET_IP6_FRAGMENT;
-        int piece = (v4 ? most4 : most6 - Ip6.FRAGMENT_LENGTH) & ~7;
+        int piece = Math.max(FRAGMENT_UNIT, (v4 ? most4 : most6 - Ip6.FRAGMENT_LENGTH) & -FRAGMENT_UNIT);
         int length = lengthAt(first, done);
         long udp = at(first) + done;
         if (fragmented == 0) {
