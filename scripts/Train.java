@@ -1,67 +1,98 @@
 import java.io.EOFException;
 import java.io.IOException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
+import java.net.SocketException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 
 /**
- * A guest in two hundred lines: resolves an address, asks for a lease, an advertisement and DHCPv6, sends its gateway echoes and datagrams, and
- * leaves. It makes a training run walk the ways
- * that a real guest's first second walks, so that their classes are in the ahead-of-time cache.
+ * A training run: starts the passt that the arguments name ({@code Train DIRECTORY COMMAND...}), in a network that is the same everywhere, and
+ * is its guest. It walks the ways that a real guest's first minute walks, so that their classes and profiles are in the ahead-of-time cache:
+ * ARP, DHCP, NDP and DHCPv6, echoes, datagrams both ways, in fragments too, and errors.
+ *
+ * <p>ARP and DHCP have to be answered. The rest depends on the machine, which may have no IPv6 and refuse ping sockets: what was missing is said.
  */
 class Train {
     private static final String GUEST_MAC = "525400123456";
+    private static final byte[] GUEST = {(byte) 192, 0, 2, 2};
+    private static final String GUEST6 = "20010db8000000000000000000000002";
     private static final String LINK_LOCAL = "fe80000000000000505400fffe123456";
-    private static final String ROUTER = "20010db8000000000000000000000001";
+
+    // both are the host's loopback to the guest
+    private static final byte[] GATEWAY = {(byte) 192, 0, 2, 1};
+    private static final String GATEWAY6 = "20010db8000000000000000000000001";
+
+    private static final int GUEST_PORT = 40_000;
+    /** Discard, most likely closed on the host. */
+    private static final int CLOSED_PORT = 9;
+
     private static final int ROUNDS = 50;
+    private static final int PATIENCE_MS = 1_000;
+    private static final int LONG = 3_000;
+    private static final int LONGEST = 65_507;
+
+    private final SocketChannel link;
+    private final BlockingQueue<byte[]> received = new LinkedBlockingQueue<>();
+    private final Set<String> missing = new TreeSet<>();
+
+    private Train(SocketChannel link) {
+        this.link = link;
+        Thread.ofPlatform().daemon().start(this::receive);
+    }
 
     public static void main(String[] args) throws Exception {
         Thread.ofPlatform().daemon().start(() -> endLate());
-        try (SocketChannel link = connect(Path.of(args[0]))) {
-            for (int i = 0; i < ROUNDS; i++) {
-                send(link, arp());
-                receive(link);
-            }
-            send(link, dhcp(1));
-            byte[] offer = receive(link);
-            byte[] yiaddr = new byte[4];
-            System.arraycopy(offer, 42 + 16, yiaddr, 0, 4);
-            send(link, dhcp(3));
-            byte[] ack = receive(link);
-            byte[] gateway = new byte[4];
-            System.arraycopy(ack, 26, gateway, 0, 4);
-            for (int i = 0; i < ROUNDS; i++) {
-                // unanswered where the kernel allows no ping sockets, or has no IPv6
-                send(link, echo(yiaddr, gateway, i));
-                send(link, udp(yiaddr, gateway));
-                send(link, icmp6("ff020000000000000000000000000002", "8500000000000000"));
-                send(link, icmp6(ROUTER, "8700000000000000" + ROUTER + "0101" + GUEST_MAC));
-                send(link, icmp6(ROUTER, "80000000004d" + "%04x".formatted(i) + "00".repeat(56)));
-                send(link, solicit());
-                send(link, udp6(40_000, 9, ROUTER, "00".repeat(64)));
-                send(link, arp());
-                awaitArpReply(link);
-            }
+        Path socket = Path.of(args[0], "train.socket");
+        int forwarded = freePort();
+        List<String> command = new ArrayList<>(List.of(args).subList(1, args.length));
+        command.addAll(List.of("-f", "-q", "--one-off", "-s", socket.toString()));
+        command.addAll(List.of("-a", "192.0.2.2/24", "-g", "192.0.2.1", "-a", "2001:db8::2", "-g", "2001:db8::1"));
+        command.addAll(List.of("-D", "192.0.2.3", "-D", "2001:db8::3", "-S", "example.org", "-H", "train"));
+        command.addAll(List.of("-u", forwarded + ":" + GUEST_PORT));
+        Process passt = new ProcessBuilder(command).inheritIO().start();
+        Runtime.getRuntime().addShutdownHook(new Thread(passt::destroyForcibly));
+        try (SocketChannel link = connect(socket, passt)) {
+            new Train(link).walk(forwarded);
         }
+        System.exit(passt.waitFor());
     }
 
     /** An answer that never comes must not hang a build. */
     private static void endLate() {
         try {
-            Thread.sleep(30_000);
+            Thread.sleep(60_000);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        System.err.println("Train: no answer within 30 s");
-        Runtime.getRuntime().halt(1);
+        System.err.println("Train: not done within 60 s");
+        System.exit(1);
     }
 
-    private static SocketChannel connect(Path path) throws Exception {
-        for (int i = 0; i < 3000; i++) {
+    /** Free in both families, where there are two: that is what the JDK's socket takes. */
+    private static int freePort() throws IOException {
+        try (DatagramSocket probe = new DatagramSocket(0)) {
+            return probe.getLocalPort();
+        }
+    }
+
+    private static SocketChannel connect(Path path, Process passt) throws Exception {
+        while (passt.isAlive()) {
             if (Files.exists(path)) {
                 SocketChannel link = SocketChannel.open(StandardProtocolFamily.UNIX);
                 try {
@@ -76,7 +107,96 @@ class Train {
         throw new IOException("nobody listens on " + path);
     }
 
-    private static void send(SocketChannel link, byte[] frame) throws IOException {
+    private void walk(int forwarded) throws Exception {
+        resolve();
+        lease();
+        configure6();
+        try {
+            talk("127.0.0.1", forwarded);
+            talk("::1", forwarded);
+        } catch (SocketException e) {
+            missing.add("IPv6 on the loopback interface");
+        }
+        if (!missing.isEmpty()) {
+            System.err.println("Train: trained without " + String.join(", ", missing));
+        }
+    }
+
+    private void resolve() throws Exception {
+        for (int i = 0; i < ROUNDS; i++) {
+            send(arp());
+            require("ARP reply", frame -> frame[12] == 8 && frame[13] == 6 && frame[21] == 2);
+        }
+    }
+
+    private void lease() throws Exception {
+        for (byte type : new byte[] {1, 3}) {
+            send(dhcp(type));
+            require("DHCP reply", frame -> isUdp(frame, false, 68));
+        }
+    }
+
+    private void configure6() throws Exception {
+        for (int i = 0; i < ROUNDS; i++) {
+            send(icmp6(LINK_LOCAL, "ff020000000000000000000000000002", "8500000000000000"));
+            await("router advertisements", frame -> isIcmp(frame, true, 134));
+            send(icmp6(LINK_LOCAL, GATEWAY6, "8700000000000000" + GATEWAY6 + "0101" + GUEST_MAC));
+            await("neighbour advertisements", frame -> isIcmp(frame, true, 136));
+            send(dhcp6("01", ""));
+            byte[] advertise = await("DHCPv6", frame -> isUdp(frame, true, 546));
+            if (advertise != null) {
+                send(dhcp6("03", HexFormat.of().formatHex(serverIdentifier(advertise))));
+                await("DHCPv6", frame -> isUdp(frame, true, 546));
+            }
+        }
+    }
+
+    /** With this loopback address of the host, either side beginning. The first rounds have what is rare. */
+    private void talk(String loopback, int forwarded) throws Exception {
+        InetAddress address = InetAddress.getByName(loopback);
+        boolean ip6 = address.getAddress().length == 16;
+        String family = ip6 ? "IPv6 " : "IPv4 ";
+        try (DatagramSocket server = new DatagramSocket(0, address);
+                DatagramSocket client = new DatagramSocket(0, address)) {
+            Thread.ofPlatform().daemon().start(() -> answer(server));
+            for (int i = 0; i < ROUNDS; i++) {
+                send(ip6 ? icmp6(GUEST6, GATEWAY6, "80000000004d0000" + "00".repeat(56)) : echo());
+                await(family + "echoes", frame -> isIcmp(frame, ip6, ip6 ? 129 : 0));
+                send(udp(ip6, CLOSED_PORT, new byte[64]));
+                await(family + "errors", frame -> isIcmp(frame, ip6, ip6 ? 1 : 3));
+                if (i == 0) {
+                    for (byte[] fragment : fragments(ip6, server.getLocalPort())) {
+                        send(fragment);
+                    }
+                    await(family + "fragments", frame -> isIp(frame, ip6, ip6 ? 44 : 17) && frame.length > LONG);
+                }
+                send(udp(ip6, server.getLocalPort(), new byte[64]));
+                await(family + "datagrams", frame -> isUdp(frame, ip6, GUEST_PORT));
+                client.send(new DatagramPacket(new byte[64], 64, address, forwarded));
+                byte[] frame = await(family + "forwarding", f -> isUdp(f, ip6, GUEST_PORT));
+                if (frame != null) {
+                    send(udp(ip6, ByteBuffer.wrap(frame).getShort(ip6 ? 54 : 34), new byte[64]));
+                }
+            }
+        }
+    }
+
+    /** Sends back what comes, and more for what is long: then it needs fragments. */
+    private static void answer(DatagramSocket server) {
+        byte[] content = new byte[LONGEST];
+        try {
+            while (true) {
+                DatagramPacket packet = new DatagramPacket(content, content.length);
+                server.receive(packet);
+                packet.setLength(packet.getLength() < LONG ? packet.getLength() : LONGEST);
+                server.send(packet);
+            }
+        } catch (IOException closed) {
+            // the end
+        }
+    }
+
+    private void send(byte[] frame) throws IOException {
         ByteBuffer out = ByteBuffer.allocate(4 + frame.length)
                 .putInt(frame.length)
                 .put(frame)
@@ -86,26 +206,17 @@ class Train {
         }
     }
 
-    /** The next frame that is neither IPv6 nor an ARP request: those the host side sends of its own accord. */
-    private static byte[] receive(SocketChannel link) throws IOException {
-        while (true) {
-            byte[] frame = read(link, ByteBuffer.wrap(read(link, 4)).getInt());
-            boolean arpRequest = frame[12] == 8 && frame[13] == 6 && frame[21] == 1;
-            boolean ip6 = (frame[12] & 0xff) == 0x86 && (frame[13] & 0xff) == 0xdd;
-            if (!arpRequest && !ip6) {
-                return frame;
+    private void receive() {
+        try {
+            while (true) {
+                received.add(read(ByteBuffer.wrap(read(4)).getInt()));
             }
+        } catch (IOException closed) {
+            // the end
         }
     }
 
-    private static void awaitArpReply(SocketChannel link) throws IOException {
-        byte[] frame = receive(link);
-        while (frame[12] != 8 || frame[13] != 6) {
-            frame = receive(link);
-        }
-    }
-
-    private static byte[] read(SocketChannel link, int length) throws IOException {
+    private byte[] read(int length) throws IOException {
         ByteBuffer in = ByteBuffer.allocate(length);
         while (in.hasRemaining()) {
             if (link.read(in) < 0) {
@@ -113,6 +224,51 @@ class Train {
             }
         }
         return in.array();
+    }
+
+    private void require(String what, Predicate<byte[]> wanted) throws Exception {
+        if (await(what, wanted) == null) {
+            throw new IOException("no " + what);
+        }
+    }
+
+    /** The next frame that is wanted, or null. What was missing once is not waited for again. */
+    private byte[] await(String what, Predicate<byte[]> wanted) throws InterruptedException {
+        if (missing.contains(what)) {
+            return null;
+        }
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(PATIENCE_MS);
+        byte[] frame = received.poll(PATIENCE_MS, TimeUnit.MILLISECONDS);
+        while (frame != null && !wanted.test(frame)) {
+            frame = received.poll(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+        }
+        if (frame == null) {
+            missing.add(what);
+        }
+        return frame;
+    }
+
+    private static boolean isIp(byte[] frame, boolean ip6, int protocol) {
+        int type = ByteBuffer.wrap(frame).getShort(12) & 0xffff;
+        return type == (ip6 ? 0x86dd : 0x0800) && frame[ip6 ? 20 : 23] == protocol;
+    }
+
+    private static boolean isIcmp(byte[] frame, boolean ip6, int type) {
+        return isIp(frame, ip6, ip6 ? 58 : 1) && (frame[ip6 ? 54 : 34] & 0xff) == type;
+    }
+
+    private static boolean isUdp(byte[] frame, boolean ip6, int toPort) {
+        return isIp(frame, ip6, 17) && (ByteBuffer.wrap(frame).getShort(ip6 ? 56 : 36) & 0xffff) == toPort;
+    }
+
+    /** The option with code 2, RFC 8415 §21.3, whole. */
+    private static byte[] serverIdentifier(byte[] advertise) {
+        ByteBuffer in = ByteBuffer.wrap(advertise);
+        int at = 66;
+        while (in.getShort(at) != 2) {
+            at += 4 + in.getShort(at + 2);
+        }
+        return Arrays.copyOfRange(advertise, at, at + 4 + in.getShort(at + 2));
     }
 
     private static byte[] arp() {
@@ -126,94 +282,100 @@ class Train {
         dhcp.put(HexFormat.of().parseHex("01010600" + "12345678")).position(28);
         dhcp.put(HexFormat.of().parseHex(GUEST_MAC)).position(236);
         dhcp.putInt(0x63825363).put(new byte[] {53, 1, (byte) type, 55, 7, 1, 3, 6, 12, 26, 119, 121, (byte) 255});
-        ByteBuffer udp = ByteBuffer.allocate(308)
-                .putShort((short) 68)
-                .putShort((short) 67)
-                .putShort((short) 308)
-                .putShort((short) 0);
-        udp.put(dhcp.array());
-        return ip(17, new byte[4], HexFormat.of().parseHex("ffffffff"), udp.array());
+        return ip(17, 0, new byte[4], HexFormat.of().parseHex("ffffffff"), udpHeader(68, 67, dhcp.array()));
     }
 
-    private static byte[] echo(byte[] from, byte[] to, int sequence) {
-        ByteBuffer icmp = ByteBuffer.allocate(64)
-                .putShort((short) 0x0800)
-                .putShort((short) 0)
-                .putShort((short) 77)
-                .putShort((short) sequence);
+    private static byte[] echo() {
+        ByteBuffer icmp = ByteBuffer.allocate(64).putLong(0x0800_0000_004d_0000L);
         icmp.putShort(2, sum(icmp.array()));
-        return ip(1, from, to, icmp.array());
+        return ip(1, 0, GUEST, GATEWAY, icmp.array());
     }
 
-    /** To the discard port of the host's loopback, most likely closed: an error comes back. IPv4 does without a checksum. */
-    private static byte[] udp(byte[] from, byte[] to) {
-        ByteBuffer udp = ByteBuffer.allocate(72)
-                .putShort((short) 40_000)
-                .putShort((short) 9)
-                .putShort((short) 72);
-        return ip(17, from, to, udp.array());
+    private static byte[] icmp6(String from, String to, String message) {
+        return ip6(58, from, to, summed(58, from, to, HexFormat.of().parseHex(message), 2));
     }
 
-    private static byte[] icmp6(String to, String message) {
-        return ip6(58, to, HexFormat.of().parseHex(message), 2);
+    /** DHCPv6 with a client identifier, an option request and an IA_NA, RFC 8415. */
+    private static byte[] dhcp6(String type, String server) {
+        String message = type + "123456" + "0001000a00030001" + GUEST_MAC + server + "0006000400170018" + "0003000c"
+                + "000000010000000000000000";
+        String to = "ff020000000000000000000000010002";
+        byte[] content = HexFormat.of().parseHex(message);
+        return ip6(17, LINK_LOCAL, to, summed(17, LINK_LOCAL, to, udpHeader(546, 547, content), 6));
     }
 
-    /** DHCPv6 SOLICIT with a client identifier, an option request and an IA_NA, RFC 8415. */
-    private static byte[] solicit() {
-        return udp6(
-                546,
-                547,
-                "ff020000000000000000000000010002",
-                "01123456" + "0001000a00030001" + GUEST_MAC + "0006000400170018" + "0003000c"
-                        + "000000010000000000000000");
+    private static byte[] udp(boolean ip6, int toPort, byte[] content) {
+        byte[] udp = udpHeader(GUEST_PORT, toPort, content);
+        return ip6
+                ? ip6(17, GUEST6, GATEWAY6, summed(17, GUEST6, GATEWAY6, udp, 6))
+                : ip(17, 0, GUEST, GATEWAY, udp); // IPv4 does without a checksum
     }
 
-    private static byte[] udp6(int fromPort, int toPort, String to, String payload) {
-        byte[] content = HexFormat.of().parseHex(payload);
-        ByteBuffer udp = ByteBuffer.allocate(8 + content.length)
+    private static List<byte[]> fragments(boolean ip6, int toPort) {
+        byte[] udp = udpHeader(GUEST_PORT, toPort, new byte[LONG]);
+        byte[] whole = ip6 ? summed(17, GUEST6, GATEWAY6, udp, 6) : udp;
+        List<byte[]> fragments = new ArrayList<>();
+        int piece = 1_400;
+        for (int at = 0; at < whole.length; at += piece) {
+            byte[] part = Arrays.copyOfRange(whole, at, Math.min(at + piece, whole.length));
+            int more = at + piece < whole.length ? 1 : 0;
+            byte[] header = HexFormat.of().parseHex("1100%04x00000001".formatted(at | more));
+            fragments.add(
+                    ip6
+                            ? ip6(44, GUEST6, GATEWAY6, join(header, part))
+                            : ip(17, at / 8 | more << 13, GUEST, GATEWAY, part));
+        }
+        return fragments;
+    }
+
+    private static byte[] udpHeader(int fromPort, int toPort, byte[] content) {
+        return ByteBuffer.allocate(8 + content.length)
                 .putShort((short) fromPort)
                 .putShort((short) toPort)
                 .putShort((short) (8 + content.length))
                 .putShort((short) 0)
-                .put(content);
-        return ip6(17, to, udp.array(), 6);
+                .put(content)
+                .array();
     }
 
     /** The checksum, over what RFC 8200 §8.1 says, goes to {@code checksumAt} of the payload. */
-    private static byte[] ip6(int next, String to, byte[] payload, int checksumAt) {
-        byte[] addresses = HexFormat.of().parseHex(LINK_LOCAL + to);
-        byte[] pseudo = ByteBuffer.allocate(40 + payload.length)
-                .put(addresses)
+    private static byte[] summed(int next, String from, String to, byte[] payload, int checksumAt) {
+        byte[] pseudo = ByteBuffer.allocate(40)
+                .put(HexFormat.of().parseHex(from + to))
                 .putInt(payload.length)
                 .putInt(next)
-                .put(payload)
                 .array();
-        ByteBuffer frame = ByteBuffer.allocate(54 + payload.length);
-        frame.put(HexFormat.of().parseHex("3333ffffffff" + GUEST_MAC + "86dd60000000"))
-                .putShort((short) payload.length)
-                .put((byte) next)
-                .put((byte) 255)
-                .put(addresses)
-                .put(payload)
-                .putShort(54 + checksumAt, sum(pseudo));
-        return frame.array();
+        short sum = sum(join(pseudo, payload));
+        return ByteBuffer.wrap(payload).putShort(checksumAt, sum).array();
     }
 
-    private static byte[] ip(int protocol, byte[] from, byte[] to, byte[] payload) {
-        ByteBuffer header =
-                ByteBuffer.allocate(20).put((byte) 0x45).put((byte) 0).putShort((short) (20 + payload.length));
-        header.putInt(0)
+    private static byte[] ip6(int next, String from, String to, byte[] payload) {
+        String header =
+                "%s%s86dd60000000%04x%02xff%s%s".formatted("3333ffffffff", GUEST_MAC, payload.length, next, from, to);
+        return join(HexFormat.of().parseHex(header), payload);
+    }
+
+    private static byte[] ip(int protocol, int fragment, byte[] from, byte[] to, byte[] payload) {
+        ByteBuffer header = ByteBuffer.allocate(20)
+                .putShort((short) 0x4500)
+                .putShort((short) (20 + payload.length))
+                .putShort((short) 1)
+                .putShort((short) fragment)
                 .put((byte) 64)
                 .put((byte) protocol)
                 .putShort((short) 0)
                 .put(from)
                 .put(to);
         header.putShort(10, sum(header.array()));
-        ByteBuffer frame = ByteBuffer.allocate(34 + payload.length);
-        frame.put(HexFormat.of().parseHex("ffffffffffff" + GUEST_MAC + "0800"))
-                .put(header.array())
-                .put(payload);
-        return frame.array();
+        byte[] ethernet = HexFormat.of().parseHex("ffffffffffff" + GUEST_MAC + "0800");
+        return join(join(ethernet, header.array()), payload);
+    }
+
+    private static byte[] join(byte[] one, byte[] other) {
+        return ByteBuffer.allocate(one.length + other.length)
+                .put(one)
+                .put(other)
+                .array();
     }
 
     private static short sum(byte[] bytes) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Lays out target/passatelli (bin/, lib/) from what Maven packaged, and trains the ahead-of-time cache of the passt role.
-# Needs JAVA_HOME (". scripts/jdk.sh"). The training run serves a scripted guest over a socket of its own, on a network that is the same everywhere.
+# Needs JAVA_HOME (". scripts/jdk.sh"). The training run serves a scripted guest over a socket of its own, in a network that is the same everywhere.
 set -eu
 cd "$(dirname "$0")/.."
 tree=$PWD/target/passatelli
@@ -21,17 +21,12 @@ chmod -R a+rX "$tree"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$JAVA_HOME/bin/java" -Xlog:disable scripts/Train.java "$work/train.socket" &
-guest=$!
 if ! PASSATELLI_AOT_OPTION="-XX:AOTCacheOutput=$tree/lib/passt.aot" \
-    timeout 60 "$tree/bin/passt" -f -q --one-off -s "$work/train.socket" \
-    -a 192.0.2.2/24 -g 192.0.2.1 -a 2001:db8::2 -g 2001:db8::1 -D none -S none > "$work/log" 2>&1; then
+    timeout 90 "$JAVA_HOME/bin/java" -Xlog:disable scripts/Train.java "$work" "$tree/bin/passt" > "$work/log" 2>&1; then
     cat "$work/log" >&2
     echo "assemble: the training run failed" >&2
-    kill "$guest" 2> /dev/null || true
     exit 1
 fi
-wait "$guest"
 if [ ! -s "$tree/lib/passt.aot" ]; then
     cat "$work/log" >&2
     echo "assemble: the training run left no cache" >&2

@@ -6,8 +6,6 @@ import io.passatelli.base.Log;
 import io.passatelli.base.RateLimit;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
-import io.passatelli.config.PortForward;
-import io.passatelli.forward.ForwardTable;
 import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
@@ -32,7 +30,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
-import java.util.List;
 import java.util.Objects;
 
 /** The passt role: one plane on a UNIX stream socket, on the main thread, until a signal or, with one-off, until its guest leaves. */
@@ -103,11 +100,12 @@ final class PasstCommand {
             Surroundings around = new Surroundings(os, clock, log, new SecureRandom()::nextLong);
             PlaneEvents events = once ? ending : PlaneEvents.NOBODY;
             DataPlane plane = new DataPlane(config, around, this::link, events);
+            requireForwards(plane);
             followNeighbours(plane);
             ending.of(plane.handle());
             followHost(plan, plane.handle());
             log.info("guest network: " + plan.summary());
-            sayForwards(config, plane);
+            config.forwards().forEach(rule -> log.info("forwarding " + rule));
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
             return plane;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
@@ -115,14 +113,13 @@ final class PasstCommand {
         }
     }
 
-    /** Of those that cannot be had the plane has told. */
-    private void sayForwards(PlaneConfig config, DataPlane plane) {
-        List<PortForward> refused =
-                plane.refusedForwards().stream().map(ForwardTable.Refusal::rule).toList();
-        for (PortForward rule : config.forwards()) {
-            if (!refused.contains(rule)) {
-                log.info("forwarding " + rule);
-            }
+    /** Ports that the user named have to be had; which are not, and why, the plane has said. */
+    private static void requireForwards(DataPlane plane) throws StartException {
+        int refused = plane.refusedForwards().size();
+        if (refused > 0) {
+            plane.close();
+            throw new StartException(
+                    "-u, --udp-ports: " + (refused == 1 ? "a port" : refused + " ports") + " cannot be had");
         }
     }
 
@@ -242,6 +239,10 @@ final class PasstCommand {
     /** Start-up did not succeed; the message is one sentence for the user. */
     private static final class StartException extends Exception {
         private static final long serialVersionUID = 1;
+
+        StartException(String sentence) {
+            super(sentence);
+        }
 
         StartException(String sentence, Exception cause) {
             super(sentence, cause);

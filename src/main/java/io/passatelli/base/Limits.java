@@ -128,6 +128,9 @@ public final class Limits {
     /** Datagrams taken from a socket in one call. */
     public static final int UDP_BATCH = 64;
 
+    /** What one call to receive is to bring at most, as far as the last one tells, bytes: read, summed and sent, it should stay in the cache. */
+    public static final int UDP_BATCH_BYTES = 256 << 10;
+
     /**
      * So many datagrams a listener may have to give before a flow that it began is read, at most: more do not fit its receive buffer, of which
      * the smallest takes 768 bytes.

@@ -142,6 +142,11 @@ public final class GuestState {
         return guestMac;
     }
 
+    /** Whether an address of either family is that of many: a group's, or of everybody on the guest's network. */
+    public boolean isOfMany(long high, long low) {
+        return Ip.isMulticast(high, low) || Ip.isBroadcast(high, low) || Ip.isV4(high, low) && (int) low == broadcast4;
+    }
+
     /** The address that was assigned to the guest, IPv4, 32 bits. */
     public int assigned4() {
         return assigned4;

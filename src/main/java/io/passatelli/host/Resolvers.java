@@ -13,7 +13,8 @@ import java.util.Map;
  * Which resolvers the guest is told, and which of its queries go to a resolver of the host instead. Pure.
  *
  * <p>A resolver on the host's loopback cannot be told as it is: a guest that asks a loopback address asks itself. It is told the address
- * that is redirected to that resolver: what {@code --dns-forward} says, else the address that is mapped to the host's loopback.
+ * that is redirected to that resolver: what {@code --dns-forward} says, else the address that is mapped to the host's loopback. And where this one
+ * is a resolver's own, as the gateway of a home is, queries to it go there all the same.
  */
 final class Resolvers {
     private final GuestOptions options;
@@ -55,17 +56,18 @@ final class Resolvers {
             throw OptionText.wrong("--dns-forward", forward + " is the guest's own address");
         }
         Ip stands = forward != null ? forward : mapped;
-        Ip loopback = null;
+        Ip behind = null; // the mapped address
         List<Ip> told = new ArrayList<>();
         boolean asHosts = options.dns().isEmpty() && options.dhcpDns();
         for (Ip resolver : asHosts ? ofHost(family) : List.<Ip>of()) {
             if (!isOnHost(resolver)) {
                 told.add(resolver);
+                behind = behind == null && resolver.equals(mapped) ? resolver : behind;
             } else if (stands == null) {
                 remarks.add("Resolver " + resolver + " is left out: no address is mapped to the host's loopback");
             } else if (!told.contains(stands)) {
                 told.add(stands);
-                loopback = reachable(resolver, family);
+                behind = reachable(resolver, family);
             }
         }
         if (!asHosts) {
@@ -75,10 +77,10 @@ final class Resolvers {
             return new Told(told, forward, host(family));
         }
         Ip host = hosts.get(family);
-        if (loopback == null && host != null) {
+        if (behind == null && host != null) {
             remarks.add("--dns-host: " + host + " is asked nothing without --dns-forward");
         }
-        return loopback == null ? new Told(told, null, null) : new Told(told, mapped, host != null ? host : loopback);
+        return behind == null ? new Told(told, null, null) : new Told(told, mapped, host != null ? host : behind);
     }
 
     /** What {@code -D} says; nothing, where the guest is told no resolvers. */

@@ -94,6 +94,12 @@ public final class Datagrams {
         return count == capacity;
     }
 
+    /** The next call is for the first {@code datagrams} of those laid out; the others stay as they are, for a later one. */
+    public void use(int datagrams) {
+        assert datagrams > 0 && datagrams <= capacity : datagrams;
+        count = datagrams;
+    }
+
     /** Forgets all datagrams. */
     public void clear() {
         count = 0;

@@ -165,8 +165,8 @@ public final class DataPlane implements AutoCloseable {
     }
 
     /**
-     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay, and so do the sockets of forwards
-     * that are in both. What is on stays as it was at the start: it is the same in {@code next}. Loop thread.
+     * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay, unless what they speak to is
+     * elsewhere now, and so do the sockets of forwards that are in both. What is on stays as it was at the start: it is the same in {@code next}. Loop thread.
      */
     public void adopt(PlaneConfig next) {
         assert next.services().equals(config.services());

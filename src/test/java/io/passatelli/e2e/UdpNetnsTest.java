@@ -313,6 +313,54 @@ class UdpNetnsTest {
         }
     }
 
+    /** They are seen at the gateway; a server that binds to no address answers from whichever its stack likes best. */
+    @Test
+    void programsOfTheHostItselfAreAnswered() throws Exception {
+        try (NetnsGuest world = world(1_500)) {
+            world.awaitGuest("default via fe80", "ip -6 route show default");
+            world.background(world.lab().vm(), "python3", "-c", """
+                    import socket
+                    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+                    s.bind(("::", %d))
+                    while True:
+                        data, peer = s.recvfrom(100)
+                        s.sendto(data, peer)
+                    """.formatted(PORT));
+            world.guest("until ss -Hlun | grep -q ':%d '; do sleep 0.05; done".formatted(PORT));
+            for (String address : List.of("127.0.0.1", "::1", Lab.POD, GUEST6)) {
+                assertThat(world.pod("""
+                        python3 -c '
+                        import socket
+                        family = socket.AF_INET6 if ":" in "%1$s" else socket.AF_INET
+                        s = socket.socket(family, socket.SOCK_DGRAM)
+                        s.settimeout(5)
+                        s.sendto(b"hello", ("%1$s", %2$d))
+                        data, peer = s.recvfrom(100)
+                        print(data.decode(), peer[0], peer[1])'
+                        """.formatted(address, PORT))).isEqualTo("hello " + address + " " + PORT + "\n");
+            }
+        }
+    }
+
+    /** RFC 1122 §4.1.3.3: the guest hears that nobody listens, though it asks from the very port. */
+    @Test
+    void guestThatAsksTheHostFromTheSamePortDoesNotHearItself() throws Exception {
+        try (NetnsGuest world = world(1_500)) {
+            Command asked = world.tryGuest("""
+                    python3 -c '
+                    import socket
+                    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    s.settimeout(5)
+                    s.bind(("10.77.0.2", 4123))
+                    s.connect(("10.77.0.1", 4123))
+                    s.send(b"hello")
+                    try: print(s.recv(100))
+                    except ConnectionRefusedError: print("refused")'
+                    """);
+            assertThat(asked.succeeded().out()).isEqualTo("refused\n");
+        }
+    }
+
     private static NetnsGuest world(int mtu) throws IOException, InterruptedException {
         return NetnsGuest.start("-m", String.valueOf(mtu), "-u", String.valueOf(PORT))
                 .configured(mtu);

@@ -27,6 +27,7 @@ class MailboxStressTest {
     private static final int PRODUCERS = 4;
     private static final int EACH = 25_000;
     private static final int LITMUS_ROUNDS = 20_000;
+    private static final int CLOSINGS = 30;
 
     /** A sleep of this length with a command waiting is a lost wake-up, and fails the test; none is needed otherwise. */
     private static final long LOST_AFTER_S = 30;
@@ -210,7 +211,7 @@ class MailboxStressTest {
     @Timeout(120)
     void closeWaitsForWakeUpsUnderWay() throws Exception {
         try (ExecutorService threads = Executors.newFixedThreadPool(PRODUCERS)) {
-            for (int round = 0; round < 100; round++) {
+            for (int round = 0; round < CLOSINGS; round++) {
                 var os = new BlockingOs();
                 var mailbox = new Mailbox(os, os.eventfd());
                 var over = new AtomicBoolean();

@@ -1,6 +1,6 @@
 package io.passatelli.os;
 
-import com.sun.management.ThreadMXBean;
+import io.passatelli.base.Allocation;
 import io.passatelli.base.Ip;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -8,7 +8,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
@@ -17,11 +16,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** The calls of the data path allocate nothing once the JIT compiler has seen them. */
 class OsAllocationTest {
     private static final int CALLS = 100_000;
-
-    /** Until the compiler, which works in the background, is done. */
-    private static final int ROUNDS_AT_MOST = 60;
-
-    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     private final LinuxOs os = new LinuxOs();
     private final EpollEvents events = new EpollEvents(4);
@@ -40,7 +34,7 @@ class OsAllocationTest {
         assertThat(os.epollCtl(epoll, Epoll.ADD, fd, Epoll.IN, 5)).isZero();
         memory.set(JAVA_LONG, 0, 1);
         vector.add(memory, 0, 8);
-        assertThat(leastAllocated(() -> eventfdTurn(epoll, fd))).isZero();
+        assertThat(Allocation.leastBytes(CALLS, () -> eventfdTurn(epoll, fd))).isZero();
         assertThat(os.close(fd)).isZero();
         assertThat(os.close(epoll)).isZero();
     }
@@ -50,7 +44,8 @@ class OsAllocationTest {
         UnixPair pair = UnixPair.connect(os, directory.resolve("s"));
         vector.add(memory, 0, 16);
         vector.add(memory, 32, 16);
-        assertThat(leastAllocated(() -> messageTurn(pair.here(), pair.there()))).isZero();
+        assertThat(Allocation.leastBytes(CALLS, () -> messageTurn(pair.here(), pair.there())))
+                .isZero();
         pair.close(os);
     }
 
@@ -59,7 +54,7 @@ class OsAllocationTest {
         UnixPair pair = UnixPair.connect(os, directory.resolve("s"));
         vector.add(memory, 0, 16);
         SockAddr from = new SockAddr();
-        assertThat(leastAllocated(() -> {
+        assertThat(Allocation.leastBytes(CALLS, () -> {
                     long sent = os.sendmsg(pair.here(), vector, Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL);
                     long received = os.recvmsg(pair.there(), vector, Socket.MSG_DONTWAIT, from);
                     if (sent != 16 || received != 16) {
@@ -82,7 +77,8 @@ class OsAllocationTest {
         Datagrams out = new Datagrams(2, 1);
         Datagrams in = new Datagrams(2, 2);
         SocketError error = new SocketError();
-        assertThat(leastAllocated(() -> datagramTurn(from, to, out, in, error))).isZero();
+        assertThat(Allocation.leastBytes(CALLS, () -> datagramTurn(from, to, out, in, error)))
+                .isZero();
         assertThat(os.close(from)).isZero();
         assertThat(os.close(to)).isZero();
     }
@@ -124,24 +120,5 @@ class OsAllocationTest {
         if (sent != 32 || received != 32 || error != 0) {
             throw new AssertionError(sent + " " + received + " " + error);
         }
-    }
-
-    /** Bytes per round beyond what asking itself costs; 0 once a round went by without any. */
-    private static long leastAllocated(Runnable turn) {
-        long least = Long.MAX_VALUE;
-        for (int round = 0; round < ROUNDS_AT_MOST && least > 0; round++) {
-            long asking = allocatedBy(turn, 0);
-            long bytes = allocatedBy(turn, CALLS) - asking;
-            least = Math.min(least, Math.max(0, bytes));
-        }
-        return least;
-    }
-
-    private static long allocatedBy(Runnable turn, int calls) {
-        long before = THREADS.getCurrentThreadAllocatedBytes();
-        for (int i = 0; i < calls; i++) {
-            turn.run();
-        }
-        return THREADS.getCurrentThreadAllocatedBytes() - before;
     }
 }

@@ -1,6 +1,7 @@
 package io.passatelli.os;
 
 import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -13,10 +14,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 /** The system calls that the house makes by itself, collected from {@link Syscalls}. */
 class SyscallsTest {
+    /** Read once: that takes seconds. */
+    private static final JavaClasses CLASSES = new ClassFileImporter()
+            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+            .importPackages("io.passatelli");
+
     /** Every name on any binding class. */
     static Set<String> union() {
         Set<String> names = new TreeSet<>();
-        for (JavaClass type : classes()) {
+        for (JavaClass type : CLASSES) {
             if (type.isAnnotatedWith(Syscalls.class)) {
                 names.addAll(Set.of(type.getAnnotationOfType(Syscalls.class).value()));
             }
@@ -59,7 +65,7 @@ class SyscallsTest {
     @Test
     void whoeverBindsAFunctionSaysWhichSystemCallsItMakes() {
         Set<String> silent = new TreeSet<>();
-        for (JavaClass type : classes()) {
+        for (JavaClass type : CLASSES) {
             for (JavaMethodCall call : type.getMethodCallsFromSelf()) {
                 if (call.getTargetOwner().isEquivalentTo(LibC.class)
                         && call.getName().equals("function")
@@ -69,11 +75,5 @@ class SyscallsTest {
             }
         }
         assertThat(silent).isEmpty();
-    }
-
-    private static Iterable<JavaClass> classes() {
-        return new ClassFileImporter()
-                .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
-                .importPackages("io.passatelli");
     }
 }

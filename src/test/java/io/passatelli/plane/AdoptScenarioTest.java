@@ -33,7 +33,7 @@ class AdoptScenarioTest {
     }
 
     /** 10.88.0.2/24 behind 10.88.0.1, which stands for the host's loopback. */
-    private static PlaneConfig config(@Nullable Ip6Network ip6) {
+    static PlaneConfig config(@Nullable Ip6Network ip6) {
         var guest = new GuestNetwork(
                 new Cidr(Ip.parse("10.88.0.2"), 24),
                 false,

@@ -1,6 +1,6 @@
 package io.passatelli.plane;
 
-import com.sun.management.ThreadMXBean;
+import io.passatelli.base.Allocation;
 import io.passatelli.base.Clock;
 import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
@@ -19,7 +19,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
@@ -30,8 +29,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 class AllocationTest {
     private static final int WARM_UP = 100_000;
     private static final int FRAMES = 100_000;
-    /** What allocates for each frame does so in every round; code that is compiled anew may allocate a little, once. */
-    private static final int ROUNDS = 3;
 
     private static final int AHEAD = 32;
     private static final String GUEST = "10.77.0.2";
@@ -95,15 +92,9 @@ class AllocationTest {
                 .host4(HostSide.mapping(Ip.parse(GATEWAY)))
                 .host6(HostSide.mapping(Ip.parse(ROUTER6)));
         Surroundings around = new Surroundings(os, Clock.system(), Log.silent(), () -> 1);
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (DataPlane plane = new DataPlane(config, around, (its, counters, log) -> guest, PlaneEvents.NOBODY)) {
             turn(plane, guest, WARM_UP);
-            long least = Long.MAX_VALUE;
-            for (int round = 0; round < ROUNDS && least > 0; round++) {
-                long before = threads.getCurrentThreadAllocatedBytes();
-                turn(plane, guest, FRAMES);
-                least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
-            }
+            long least = Allocation.leastBytes(1, () -> turn(plane, guest, FRAMES));
             PlaneStats stats = plane.snapshot();
             assertThat(guest.answered()).isGreaterThanOrEqualTo(WARM_UP + FRAMES);
             assertThat(stats.drops().get(Drop.NONE)).isEqualTo(guest.answered());

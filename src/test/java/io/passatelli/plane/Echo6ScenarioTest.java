@@ -79,7 +79,7 @@ class Echo6ScenarioTest {
             byte[] reply = Packets6.icmp6(129, ROUTER6, "fe80::2", ID, 7, data);
             for (int at = 0; at < reply.length; at += 1448) {
                 byte[] part = Arrays.copyOfRange(reply, at, Math.min(at + 1448, reply.length));
-                byte[] fragment = Packets6.fragment(58, at, at + part.length < reply.length, 1, part);
+                byte[] fragment = Packets6.fragment(58, at, at + part.length < reply.length, 0x8000_0001, part);
                 assertThat(t.link.next().bytes).isEqualTo(Packets6.toGuest(44, ROUTER6, "fe80::2", fragment));
             }
             t.guestGetsNothing();
@@ -176,7 +176,7 @@ class Echo6ScenarioTest {
             t.guestPings(FAR, ID, 1, data);
             for (int at = 0; at < whole.length; at += 1232) {
                 byte[] part = Arrays.copyOfRange(whole, at, Math.min(at + 1232, whole.length));
-                byte[] fragment = Packets6.fragment(58, at, at + part.length < whole.length, 1, part);
+                byte[] fragment = Packets6.fragment(58, at, at + part.length < whole.length, 0x8000_0001, part);
                 assertThat(t.link.next().bytes).isEqualTo(Packets6.toGuest(44, FAR, GUEST6, fragment));
             }
             t.guestPings(FAR, ID, 2, data(1232)).guestGetsReply(FAR, ID, 2, data(1232));

@@ -1,6 +1,6 @@
 package io.passatelli.plane;
 
-import com.sun.management.ThreadMXBean;
+import io.passatelli.base.Allocation;
 import io.passatelli.base.Clock;
 import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
@@ -15,7 +15,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
@@ -27,8 +26,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 class UdpAllocationTest {
     private static final int WARM_UP = 100_000;
     private static final int FRAMES = 20_000;
-    /** What allocates for each frame does so in every round; code that is not compiled yet allocates a little. */
-    private static final int ROUNDS = 40;
 
     private static final int AHEAD = 32;
 
@@ -77,15 +74,9 @@ class UdpAllocationTest {
                 .host4(HostSide.mapping(Ip.parse("10.77.0.1")))
                 .host6(HostSide.mapping(Ip.parse("fe80::1")));
         Surroundings around = new Surroundings(os, Clock.system(), Log.silent(), () -> 1);
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (DataPlane plane = new DataPlane(config, around, (its, counters, log) -> guest, PlaneEvents.NOBODY)) {
             turn(plane, guest, WARM_UP);
-            long least = Long.MAX_VALUE;
-            for (int round = 0; round < ROUNDS && least > 0; round++) {
-                long before = threads.getCurrentThreadAllocatedBytes();
-                turn(plane, guest, FRAMES);
-                least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
-            }
+            long least = Allocation.leastBytes(1, () -> turn(plane, guest, FRAMES));
             PlaneStats stats = plane.snapshot();
             assertThat(guest.answered()).isGreaterThanOrEqualTo(WARM_UP + FRAMES);
             assertThat(stats.drops().get(Drop.NONE)).isEqualTo(guest.answered());

@@ -1,30 +1,14 @@
 package io.passatelli.wire;
 
-import com.sun.management.ThreadMXBean;
+import io.passatelli.base.Allocation;
 import io.passatelli.base.Drop;
 import org.junit.jupiter.api.Test;
-
-import java.lang.management.ManagementFactory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 /** The hot path of this room makes no garbage once it is compiled. */
 class AllocationTest {
     private static final int FRAMES = 100_000;
-    private static final int ROUNDS = 30;
-
-    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-
-    /** The least that one round allocated: the compiler decides how soon the first clean one comes. */
-    private static long leastAllocation(Runnable round) {
-        long least = Long.MAX_VALUE;
-        for (int i = 0; i < ROUNDS && least > 0; i++) {
-            long before = THREADS.getCurrentThreadAllocatedBytes();
-            round.run();
-            least = Math.min(least, THREADS.getCurrentThreadAllocatedBytes() - before);
-        }
-        return least;
-    }
 
     @Test
     void parsingAllocatesNothing() {
@@ -71,7 +55,7 @@ class AllocationTest {
             assertThat(frames[i].parse()).as("frame %s", i).isEqualTo(drops[i]);
         }
         int[] good = new int[1];
-        assertThat(leastAllocation(() -> {
+        assertThat(Allocation.leastBytes(1, () -> {
                     for (int i = 0; i < FRAMES; i++) {
                         Frame f = frames[i % frames.length];
                         if (f.parse() == Drop.NONE) {

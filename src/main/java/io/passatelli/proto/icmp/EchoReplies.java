@@ -67,7 +67,8 @@ final class EchoReplies {
     private long heldToHigh;
     private long heldToLow;
 
-    private int fragmentId;
+    /** IPv6 tells datagrams apart by this and the addresses alone, and UDP's count from 1. */
+    private int fragmentId = 1 << 31;
 
     private boolean up;
     private int frameBytes;

@@ -140,9 +140,9 @@ final class UdpErrors {
         }
     }
 
-    /** The host has no way to where the datagram {@code f} is to go; a router would say so. */
+    /** The host has no way to where the datagram {@code f} is to go; a router would say so, but of none to many, RFC 1122 §3.2.2, RFC 4443 §2.4. */
     void unreachable(Frame f, int queue, long nowNs) {
-        if (!mayTell(nowNs)) {
+        if (guest.isOfMany(f.dstHigh(), f.dstLow()) || !mayTell(nowNs)) {
             return;
         }
         subject.guestHigh = f.srcHigh();

@@ -52,6 +52,9 @@ final class UdpFlow extends Flow {
     /** When a datagram went last, either way. */
     long usedNs;
 
+    /** Since the idle timer looked last, the guest has said nothing. */
+    boolean guestQuiet;
+
     boolean guestSpoke;
     boolean hostSpoke;
     /** One of them more than once. */
@@ -66,6 +69,7 @@ final class UdpFlow extends Flow {
     void onGuest(int onQueue, long nowNs) {
         queue = onQueue;
         usedNs = nowNs;
+        guestQuiet = false;
         again |= guestSpoke;
         guestSpoke = true;
     }
@@ -103,6 +107,7 @@ final class UdpFlow extends Flow {
         segments = UdpToHost.SEGMENTS;
         hops = HOPS_UNKNOWN;
         queue = 0;
+        guestQuiet = false;
         guestSpoke = false;
         hostSpoke = false;
         again = false;

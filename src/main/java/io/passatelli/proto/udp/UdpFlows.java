@@ -5,6 +5,7 @@ import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
 import io.passatelli.base.TimerWheel;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.flow.FlowTable;
 import io.passatelli.loop.EventLoop;
@@ -147,6 +148,20 @@ final class UdpFlows {
         }
         table.remove(flow.index());
         pool[poolCount++] = flow;
+    }
+
+    /** Ends those of the guest that would lead elsewhere if they began now. */
+    void endMisled(AddressMap addresses) {
+        for (int i = 0; i < madeCount; i++) {
+            UdpFlow flow = made[i];
+            if (flow.index() == FlowTable.NONE || flow.from != null) {
+                continue;
+            }
+            addresses.toHost(flow.farHigh(), flow.farLow(), flow.farPort());
+            if (addresses.high() != flow.hostHigh || addresses.low() != flow.hostLow) {
+                owner.end(flow);
+            }
+        }
     }
 
     /** Ends all. */

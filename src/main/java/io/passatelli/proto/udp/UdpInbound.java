@@ -119,11 +119,11 @@ final class UdpInbound implements DatagramAcceptor {
             counters.count(peerPort == 0 ? Drop.UDP_BAD_SOURCE : Drop.LINK_DOWN);
             return null;
         }
-        if (!seeGuest(peerHigh, peerLow, localHigh, localLow)) {
+        seePeer(peerHigh, peerLow);
+        if (!seeGuest()) {
             counters.count(Drop.UDP_NO_GUEST_ADDRESS);
             return null;
         }
-        seePeer(peerHigh, peerLow);
         key.set(Ip4.UDP, guestHigh, guestLow, listener.guestPort(), farHigh, farLow, peerPort);
         UdpFlow flow = flows.find(key);
         if (flow != null) {
@@ -155,15 +155,19 @@ final class UdpInbound implements DatagramAcceptor {
         return flow;
     }
 
-    /** Which of the guest's addresses is meant. False if it has none of the kind, as far as we know. */
+    /**
+     * Which of the guest's addresses is meant by who is seen at the far one. Whom it sees at a link-local address it answers from its own link-local
+     * one, RFC 6724 §5, so that one is spoken to, as soon as it is known. False if the guest has no address of the kind, as far as we know.
+     */
     @HotPath
-    private boolean seeGuest(long peerHigh, long peerLow, long localHigh, long localLow) {
-        if (Ip.isV4(peerHigh, peerLow)) {
+    private boolean seeGuest() {
+        if (Ip.isV4(farHigh, farLow)) {
             guestHigh = 0;
             guestLow = Ip.low(guest.seen4());
             return true;
         }
-        boolean linkLocal = Ip.isLinkLocal(peerHigh, peerLow) || Ip.isLinkLocal(localHigh, localLow);
+        boolean linkLocal =
+                Ip.isLinkLocal(farHigh, farLow) && !Ip.isUnspecified(guest.linkLocal6High(), guest.linkLocal6Low());
         guestHigh = linkLocal ? guest.linkLocal6High() : guest.seen6High();
         guestLow = linkLocal ? guest.linkLocal6Low() : guest.seen6Low();
         return guest.has6() && !Ip.isUnspecified(guestHigh, guestLow);

@@ -50,6 +50,28 @@ final class UdpSockets {
      * which goes with it.
      */
     Drop open(UdpFlow flow) {
+        Drop drop = open(flow, flow.guestPort());
+        if (drop != Drop.NONE || !speaksToItself(flow)) {
+            return drop;
+        }
+        os.close(flow.fd);
+        flow.fd = Os.NONE;
+        counters.count(Drop.UDP_PORT_NOT_KEPT);
+        return open(flow, 0);
+    }
+
+    /** A socket bound to the guest's port, and connected to the same one of the host itself, gets what it sends. */
+    private boolean speaksToItself(UdpFlow flow) {
+        return flow.from == null
+                && flow.guestPort() == flow.farPort()
+                && os.localAddress(flow.fd, address) >= 0
+                && address.port() == flow.farPort()
+                && address.high() == flow.hostHigh
+                && address.low() == flow.hostLow;
+    }
+
+    /** {@code port}: of the host, if the flow is the guest's; 0: any. */
+    private Drop open(UdpFlow flow, int port) {
         boolean v4 = Ip.isV4(flow.hostHigh, flow.hostLow);
         int fd = os.socket(v4 ? Socket.AF_INET : Socket.AF_INET6, Socket.SOCK_DGRAM, Socket.IPPROTO_UDP);
         if (fd < 0) {
@@ -66,8 +88,11 @@ final class UdpSockets {
                     ? os.setOption(fd, Socket.IPPROTO_IP, Socket.IP_RECVERR, ON)
                     : os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_RECVERR, ON);
         }
+        if (rc >= 0 && !v4) {
+            rc = os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY, ON); // the port in IPv4 is another's
+        }
         if (rc >= 0) {
-            rc = flow.from == null ? bindForGuest(flow, side) : bindForPeer(flow, side);
+            rc = flow.from == null ? bindForGuest(flow, side, port) : bindForPeer(flow, side);
         }
         if (rc >= 0) {
             rc = connect(flow, side);
@@ -81,7 +106,7 @@ final class UdpSockets {
     }
 
     /** The chosen source and interface do not hold on the host's loopback: nothing there could answer. */
-    private int bindForGuest(UdpFlow flow, HostSide side) {
+    private int bindForGuest(UdpFlow flow, HostSide side, int port) {
         boolean v4 = Ip.isV4(flow.hostHigh, flow.hostLow);
         boolean loopback = Ip.isLoopback(flow.hostHigh, flow.hostLow);
         String device = side.outboundInterface();
@@ -94,7 +119,7 @@ final class UdpSockets {
         Ip nobody = v4 ? Ip.UNSPECIFIED4 : Ip.UNSPECIFIED6;
         Ip outbound = side.outbound();
         Ip source = outbound == null || loopback ? nobody : outbound;
-        address(source.high(), source.low(), flow.guestPort(), side.interfaceIndex());
+        address(source.high(), source.low(), port, side.interfaceIndex());
         int rc = os.bind(flow.fd, address);
         if (rc != -Errno.EADDRINUSE && rc != -Errno.EACCES) {
             return rc;

@@ -43,8 +43,14 @@ final class UdpToGuest {
     /** Payload of the longest datagram, or of all that can be merged, which IPv6's length field bounds. */
     private static final int PAYLOAD = 65_535;
 
+    /** Of offsets of fragments, bytes, RFC 791 §3.1 and RFC 8200 §4.5: a guest whose MTU has no room for one more has none. */
+    private static final int FRAGMENT_UNIT = 8;
+
     private static final int SLOT = Udp.LENGTH + PAYLOAD;
     private static final int STRIDE = 65_536 + 33 * 64;
+
+    /** Even the longest come several in one call. */
+    private static final int SLOTS_LEAST = 4;
 
     private final Link link;
     private final FrameComposer composer;
@@ -71,6 +77,10 @@ final class UdpToGuest {
     private int fragmented;
     /** Slots of {@link #plain} that the last call filled. */
     private int plainUsed;
+    /** Slots that the last call to receive filled, and with how much. */
+    private int broughtSlots;
+
+    private long broughtBytes;
 
     private int lastId;
     private boolean up;
@@ -128,21 +138,32 @@ final class UdpToGuest {
         waiting.add(node);
     }
 
-    /** All slots, for a call to receive that tells no peers. */
+    /** Slots for a call to receive that tells no peers. */
     Datagrams slots() {
         assert !isHolding();
         for (int i = 0; i < plainUsed; i++) {
             plain.wantMerged(i); // the kernel has put there what it told
         }
         plainUsed = 0;
+        plain.use(wanted());
         return plain;
     }
 
-    /** All slots, for a call to receive that tells peers and local addresses. */
+    /** As many as bring {@code UDP_BATCH_BYTES} if they are like those of the last call. */
+    private int wanted() {
+        if (broughtBytes == 0) {
+            return Limits.UDP_BATCH;
+        }
+        long slots = (long) Limits.UDP_BATCH_BYTES * broughtSlots / broughtBytes;
+        return Math.clamp(slots, SLOTS_LEAST, Limits.UDP_BATCH);
+    }
+
+    /** Slots for a call to receive that tells peers and local addresses. */
     Datagrams slotsWithNames() {
         assert !isHolding();
         named.clear();
-        for (int i = 0; i < Limits.UDP_BATCH; i++) {
+        int slots = wanted();
+        for (int i = 0; i < slots; i++) {
             named.add();
             named.range(i, area, payloadAt(i), PAYLOAD);
             named.wantPeer(i);
@@ -158,6 +179,8 @@ final class UdpToGuest {
         end = count;
         done = 0;
         fragmented = 0;
+        broughtSlots = count;
+        broughtBytes = 0;
         if (in == plain) {
             plainUsed = count;
         }
@@ -167,6 +190,7 @@ final class UdpToGuest {
     long take(int i, UdpFlow flow, Datagrams in) {
         int length = in.length(i);
         int merged = in.mergedBytes(i);
+        broughtBytes += length;
         boolean several = merged > 0 && merged < length;
         int count = several ? (length + merged - 1) / merged : 1;
         if (up) {
@@ -311,7 +335,7 @@ final class UdpToGuest {
     private boolean deliverFragments(UdpFlow flow) {
         boolean v4 = isV4(flow);
         int header = v4 ? FrameComposer.ETHERNET_IP4 : FrameComposer.ETHERNET_IP6_FRAGMENT;
-        int piece = (v4 ? most4 : most6 - Ip6.FRAGMENT_LENGTH) & ~7;
+        int piece = Math.max(FRAGMENT_UNIT, (v4 ? most4 : most6 - Ip6.FRAGMENT_LENGTH) & -FRAGMENT_UNIT);
         int length = lengthAt(first, done);
         long udp = at(first) + done;
         if (fragmented == 0) {

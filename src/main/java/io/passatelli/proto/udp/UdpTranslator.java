@@ -67,6 +67,7 @@ public final class UdpTranslator implements Handler {
     private final Os os;
     private final FlowTable table;
     private final AddressMap addresses;
+    private final GuestState guest;
     private final Counters counters;
     private final UdpSockets sockets;
     private final UdpFlows flows;
@@ -95,6 +96,7 @@ public final class UdpTranslator implements Handler {
         os = loop.os();
         table = parts.flows();
         counters = parts.counters();
+        guest = parts.guest();
         this.addresses = addresses;
         sockets = new UdpSockets(os, counters, config);
         flows = new UdpFlows(this, parts, sockets, config);
@@ -105,10 +107,14 @@ public final class UdpTranslator implements Handler {
         flows.type(loop.register(this));
     }
 
-    /** Works as {@code config} says from now on; flows that are there keep their sockets. */
+    /**
+     * Works as {@code config} says from now on; the map of addresses does already. Flows that are there keep their sockets, but for those of the
+     * guest to an address that stands for another now, such as a resolver's: the next datagram begins anew.
+     */
     public void adopt(PlaneConfig config) {
         on = config.has(Service.UDP);
         flows.adopt(config);
+        flows.endMisled(addresses);
         toGuest.adopt(config.guest().mtu());
     }
 
@@ -343,9 +349,12 @@ public final class UdpTranslator implements Handler {
         return moved;
     }
 
+    /** A peer that goes on sending must not keep a flow to an address that the guest had once: its next datagram begins another, to where the guest is. */
     void onIdle(UdpFlow flow, long nowNs) {
         long deadlineNs = flows.deadlineNs(flow);
-        if (deadlineNs - nowNs > 0) {
+        boolean lost = flow.from != null && flow.guestQuiet && !guest.isGuests(flow.guestHigh(), flow.guestLow());
+        if (deadlineNs - nowNs > 0 && !lost) {
+            flow.guestQuiet = true;
             loop.timers().schedule(flow.idle, deadlineNs);
         } else {
             end(flow);

@@ -20,6 +20,8 @@ public enum Choice {
     DUPLICATE,
     /** Whether a datagram finds no room at the interface: ENOBUFS. */
     NO_BUFFER,
+    /** Whether more UDP segments than every kernel takes are too many: up to twice as many, newer ones take them. */
+    SEGMENTS,
     /** The port or echo identifier of a socket bound to 0. */
     PORT
 }

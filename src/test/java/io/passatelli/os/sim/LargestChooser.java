@@ -8,7 +8,7 @@ enum LargestChooser implements Chooser {
     public long count(Choice what, long least, long most) {
         return switch (what) {
             case LATENCY_NS, PORT, LOSS, DUPLICATE, NO_BUFFER -> least;
-            case RECEIVE, SEND, FIN, RESET, HANDSHAKE -> most;
+            case RECEIVE, SEND, FIN, RESET, HANDSHAKE, SEGMENTS -> most;
         };
     }
 

@@ -5,11 +5,14 @@ import io.passatelli.os.Calls;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
+import io.passatelli.os.SocketError;
 import io.passatelli.os.UdpCalls;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 
@@ -21,7 +24,9 @@ final class RandomUdpProgram implements AutoCloseable {
     private static final int CALLS = 60;
     private static final int MOST_SOCKETS = 7;
     private static final int MOST_COST =
-            90_000; // less than a receive buffer: what Linux drops is not for a program to say
+            180_000; // less than a receive buffer: what Linux drops is not for a program to say
+    private static final int MOST_SEGMENT = 400;
+    private static final long SEGMENT_COST = SimDatagram.cost(1) + MOST_SEGMENT;
     private static final int FIRST_PORT = 10_000; // below the ephemeral ones
     private static final int LAST_PORT = 32_000;
     private static final int[] SIZES = {0, 1, 7, 7, 100, 100, 1_000, 5_000, 65_507, 65_508, 65_527, 65_528};
@@ -34,24 +39,32 @@ final class RandomUdpProgram implements AutoCloseable {
             Ip.LOOPBACK6,
             Ip.UNSPECIFIED6,
             Ip.v4(0xc6336401)); // not ours
+    private static final Ip BROADCAST = Ip.v4(0x7fffffff);
+    private static final List<Ip> PEERS = List.of(
+            Ip.LOOPBACK4, Ip.LOOPBACK4, Ip.v4(0x7f000002), Ip.UNSPECIFIED4, Ip.LOOPBACK6, Ip.UNSPECIFIED6, BROADCAST);
     private static final int[] INTERESTS = {Epoll.IN, Epoll.OUT, Epoll.IN | Epoll.OUT, Epoll.IN | Epoll.RDHUP, 0};
 
-    private record Option(int level, int name, int most) {}
+    private record Option(int level, int name, int least, int most) {}
 
     private static final List<Option> OPTIONS = List.of(
-            new Option(Socket.SOL_SOCKET, Socket.SO_REUSEADDR, 1),
-            new Option(Socket.SOL_SOCKET, Socket.SO_REUSEADDR, 1),
-            new Option(Socket.SOL_SOCKET, Socket.SO_BROADCAST, 1),
-            new Option(Socket.IPPROTO_IP, Socket.IP_RECVERR, 1),
-            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_RECVERR, 1),
-            new Option(Socket.IPPROTO_IP, Socket.IP_PKTINFO, 1),
-            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_RECVPKTINFO, 1),
-            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY, 1),
-            new Option(Socket.IPPROTO_IP, Socket.IP_FREEBIND, 1),
-            new Option(Socket.IPPROTO_IP, Socket.IP_MTU_DISCOVER, Socket.PMTUDISC_DO),
-            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_MTU_DISCOVER, Socket.PMTUDISC_DO),
-            new Option(Socket.IPPROTO_IP, Socket.IP_TTL, 256),
-            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_UNICAST_HOPS, 256));
+            new Option(Socket.SOL_SOCKET, Socket.SO_REUSEADDR, 0, 1),
+            new Option(Socket.SOL_SOCKET, Socket.SO_REUSEADDR, 0, 1),
+            new Option(Socket.SOL_SOCKET, Socket.SO_BROADCAST, 0, 1),
+            new Option(Socket.IPPROTO_IP, Socket.IP_RECVERR, 0, 1),
+            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_RECVERR, 0, 1),
+            new Option(Socket.IPPROTO_IP, Socket.IP_PKTINFO, 0, 1),
+            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_RECVPKTINFO, 0, 1),
+            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY, 0, 1),
+            new Option(Socket.IPPROTO_IP, Socket.IP_FREEBIND, 0, 1),
+            new Option(Socket.IPPROTO_IP, Socket.IP_MTU_DISCOVER, -1, Socket.PMTUDISC_DO),
+            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_MTU_DISCOVER, -1, Socket.PMTUDISC_DO),
+            new Option(Socket.IPPROTO_IP, Socket.IP_TTL, -2, 256),
+            new Option(Socket.IPPROTO_IP, Socket.IP_MULTICAST_TTL, -2, 256),
+            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_UNICAST_HOPS, -2, 256),
+            new Option(Socket.IPPROTO_IPV6, Socket.IPV6_MULTICAST_HOPS, -2, 256));
+    /** What may be asked, too. */
+    private static final List<Option> NUMBERS =
+            OPTIONS.stream().filter(option -> option.least < 0).toList();
 
     private record Twin(String name, int real, int model) {}
 
@@ -70,6 +83,7 @@ final class RandomUdpProgram implements AutoCloseable {
     private final SplittableRandom random;
     private final List<Twin> sockets = new ArrayList<>();
     private final Twin epoll;
+    private final Set<Twin> connectedAnew = new HashSet<>();
     private final List<Integer> ports = new ArrayList<>();
     private long cost;
     private int names;
@@ -110,7 +124,10 @@ final class RandomUdpProgram implements AutoCloseable {
             case 12 -> receiveOne(pickOne());
             case 13 -> readError(pickOne());
             case 14 -> both("SO_ERROR", pickOne(), (c, u, fd) -> c.error(fd));
-            case 15 -> option(pickOne());
+            case 15 -> {
+                option(pickOne());
+                number(pickOne());
+            }
             case 16 -> control(pickOne());
             case 17, 18 -> waitForEvents();
             default -> end(pickOne());
@@ -157,7 +174,19 @@ final class RandomUdpProgram implements AutoCloseable {
 
     private void option(Twin twin) {
         Option option = pick(OPTIONS);
-        set(twin, option.level, option.name, random.nextInt(option.most + 1));
+        int value = random.nextInt(option.least, option.most + 1);
+        if (option.name == Socket.SO_BROADCAST && model.udp(twin.model).isPeerAddress(BROADCAST)) {
+            value = 1; // it was asked for when the route was looked up, which the kernel may or may not do again
+        }
+        set(twin, option.level, option.name, value);
+    }
+
+    private void number(Twin twin) {
+        Option option = pick(NUMBERS);
+        both(
+                "get %d %d".formatted(option.level, option.name),
+                twin,
+                (c, u, fd) -> c.os.option(fd, option.level, option.name));
     }
 
     private void set(Twin twin, int level, int name, int value) {
@@ -190,13 +219,41 @@ final class RandomUdpProgram implements AutoCloseable {
 
     private void connect(Twin twin) {
         SimUdp socket = model.udp(twin.model);
-        if (!hasPort(twin) || socket.isConnected()) { // once: who hears a socket connected anew is not modelled exactly
+        if (!hasPort(twin)) {
             return;
         }
-        Ip to = pick(ADDRESSES.subList(0, ADDRESSES.size() - 1));
+        Ip to = pick(PEERS);
+        if (socket.isConnected() && to.isV4() != socket.localIp().isV4()) { // half of it would stay of the other family
+            return;
+        }
+        if (to.equals(BROADCAST) && random.nextInt(4) > 0) {
+            set(twin, Socket.SOL_SOCKET, Socket.SO_BROADCAST, 1);
+        }
         int port = pick(ports);
-        both("connect " + to + " " + port, twin, (c, u, fd) -> c.connect(fd, to, port));
+        boolean connected = socket.isConnected();
+        if (rivals(twin, port, connected)) {
+            return;
+        }
+        long result = both("connect " + to + " " + port, twin, (c, u, fd) -> c.connect(fd, to, port));
         name(twin);
+        if (connected && result < 0) {
+            close(twin); // Linux sends to the old peer once, and then to the one that it refused
+        }
+    }
+
+    /** Whether two sockets could be connected alike, one of them anew: which of them hears then depends on the kernel's hash tables. */
+    private boolean rivals(Twin twin, int peerPort, boolean anew) {
+        int port = model.udp(twin.model).port();
+        boolean any = false;
+        for (Twin other : sockets) {
+            SimUdp socket = model.udp(other.model);
+            boolean alike = !other.equals(twin) && socket.port() == port && socket.peerPort() == peerPort;
+            any |= alike && (anew || connectedAnew.contains(other));
+        }
+        if (anew && !any) {
+            connectedAnew.add(twin);
+        }
+        return any;
     }
 
     private void send(Twin twin) {
@@ -214,13 +271,7 @@ final class RandomUdpProgram implements AutoCloseable {
             datagrams[i] = bytes(size);
         }
         if (random.nextInt(6) == 0) {
-            int segment = 1 + random.nextInt(400);
-            int size = Math.min(datagrams[0].length, 20 * segment);
-            byte[] all = bytes(size);
-            cost += (long) (size / segment) * SimDatagram.cost(segment);
-            if (cost < MOST_COST) {
-                both("send %d by %d".formatted(size, segment), twin, (c, u, fd) -> u.sendSegmented(fd, all, segment));
-            }
+            sendSegmented(twin);
             return;
         }
         StringBuilder what = new StringBuilder("send");
@@ -228,6 +279,19 @@ final class RandomUdpProgram implements AutoCloseable {
             what.append(' ').append(datagram.length);
         }
         both(what.toString(), twin, (c, u, fd) -> u.send(fd, datagrams));
+    }
+
+    /** Up to, and beyond, as many segments as any kernel takes. */
+    private void sendSegmented(Twin twin) {
+        int segment = 1 + random.nextInt(MOST_SEGMENT);
+        int most = random.nextBoolean() ? 10 : 2 * Socket.UDP_MAX_SEGMENTS + 2;
+        int size = Math.min(random.nextInt(most * segment + 1), 65_536);
+        long wouldCost = (size / segment + 1) * SEGMENT_COST;
+        if (cost + wouldCost < MOST_COST) {
+            cost += wouldCost;
+            byte[] all = bytes(size);
+            both("send %d by %d".formatted(size, segment), twin, (c, u, fd) -> u.sendSegmented(fd, all, segment));
+        }
     }
 
     private byte[] bytes(int length) {
@@ -240,7 +304,7 @@ final class RandomUdpProgram implements AutoCloseable {
     }
 
     private void receive(Twin twin) {
-        int count = 1 + random.nextInt(4);
+        int count = 1 + random.nextInt(random.nextBoolean() ? 4 : UdpCalls.MOST);
         int room = pick(ROOMS);
         List<UdpCalls.Datagram> theirs = new ArrayList<>();
         List<UdpCalls.Datagram> ours = new ArrayList<>();
@@ -268,7 +332,24 @@ final class RandomUdpProgram implements AutoCloseable {
         List<UdpCalls.Trouble> theirs = new ArrayList<>();
         List<UdpCalls.Trouble> ours = new ArrayList<>();
         both("read an error", twin, (c, u, fd) -> u.error(fd, c == real ? theirs : ours));
-        same(theirs, ours);
+        same(theirs.stream().map(RandomUdpProgram::plain).toList(), ours);
+    }
+
+    /** The MTU of loopback is told as it is set, 65536, or as the longest packet there is; which one depends on what the route was used for before. */
+    private static UdpCalls.Trouble plain(UdpCalls.Trouble told) {
+        if (told.origin() != SocketError.ORIGIN_LOCAL || told.info() != SimUdp.LOOPBACK_MTU + 1) {
+            return told;
+        }
+        return new UdpCalls.Trouble(
+                told.errno(),
+                told.origin(),
+                told.type(),
+                told.code(),
+                SimUdp.LOOPBACK_MTU,
+                told.offender(),
+                told.destination(),
+                told.destinationPort(),
+                told.payload());
     }
 
     private void control(Twin twin) {
@@ -315,7 +396,7 @@ final class RandomUdpProgram implements AutoCloseable {
         sockets.remove(twin);
     }
 
-    private void both(String what, Twin twin, Call call) {
+    private long both(String what, Twin twin, Call call) {
         long theirs = call.on(real, realUdp, twin.real);
         chooser.recorded(theirs);
         log.append("%s: %s = %d%n".formatted(twin.name, what, theirs));
@@ -323,6 +404,7 @@ final class RandomUdpProgram implements AutoCloseable {
         if (ours != theirs) {
             throw new NotAdmitted(what + " answers " + theirs + ", SimOs admits " + ours + "\n" + log);
         }
+        return ours;
     }
 
     private void same(Object theirs, Object ours) {

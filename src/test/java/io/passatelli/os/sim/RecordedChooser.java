@@ -36,7 +36,7 @@ final class RecordedChooser implements Chooser {
                 }
                 yield n;
             }
-            case LATENCY_NS, PORT, LOSS, DUPLICATE, NO_BUFFER, FIN, RESET, HANDSHAKE -> least;
+            case LATENCY_NS, PORT, LOSS, DUPLICATE, NO_BUFFER, FIN, RESET, HANDSHAKE, SEGMENTS -> least;
         };
     }
 

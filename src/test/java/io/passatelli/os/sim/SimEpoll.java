@@ -58,8 +58,7 @@ final class SimEpoll extends SimFile {
         private void arm(int newEvents, long newRef) {
             events = newEvents;
             ref = newRef;
-            news = News.NONE;
-            if ((file.certain() & interest()) != 0) {
+            if ((file.certain() & interest()) != 0) { // else what stands in line stays there until a wait comes to it
                 wake(ANY, News.CERTAIN);
             } else if ((file.possible() & interest()) != 0) {
                 wake(ANY, News.POSSIBLE);
@@ -137,14 +136,17 @@ final class SimEpoll extends SimFile {
         }
         boolean all = reported.size() < out.capacity();
         checkFairness(reported, passedOver, all);
+        long reportedAt = ++stamp; // who was first of those reported together is not for this model to say
         for (Item item : reported) {
-            item.reportedAt = ++stamp;
+            item.reportedAt = reportedAt;
             item.news = item.edgeTriggered() ? News.NONE : News.CERTAIN;
             toEndOfLine(item);
         }
-        if (all) {
-            for (Item item : quiet) {
+        for (Item item : quiet) {
+            if (all) {
                 item.news = item.file.restless() ? item.news : News.NONE;
+            } else if (item.news == News.CERTAIN) {
+                item.news = News.POSSIBLE; // it has left the line, if the wait came as far as its place
             }
         }
         return reported.size();

@@ -11,7 +11,10 @@ import io.passatelli.os.SocketError;
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 
 /**
  * udp(7), ip(7), ipv6(7). An error that ICMP reported is told once by whichever of receive, send and SO_ERROR asks first, and again by the error
@@ -22,10 +25,15 @@ final class SimUdp extends SimSocket {
     static final int LOOPBACK_MTU = 65_535; // of 65536, as much as IP can say
     private static final int MOST4 = 65_507;
     private static final int MOST6 = 65_527;
+    private static final int TTL = 64;
+    private static final int MULTICAST_TTL = 1;
     private static final int INTERFACE = 2;
     private static final int LOOPBACK_INTERFACE = 1;
 
-    private final ArrayDeque<SimDatagram> queue = new ArrayDeque<>();
+    /** A datagram that waits; which interface it came by was looked up then, 0 if nobody wanted to know. */
+    private record Waiting(SimDatagram datagram, int cameBy) {}
+
+    private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
     private final SimErrorQueue errors = new SimErrorQueue();
     private final SimWay way;
     private final boolean v4;
@@ -106,30 +114,33 @@ final class SimUdp extends SimSocket {
         if (refused != 0) {
             return refused;
         }
+        boolean anew = isPeer(to, address.port());
         peer = to;
         peerPort = address.port();
         if (localIp.isUnspecified()) {
             localIp = kernel.net.sourceFor(to);
         }
-        kernel.net.udp.hash(this);
+        if (!anew) {
+            kernel.net.udp.hash(this);
+        }
         return 0;
     }
 
     private int routeError(Ip to) {
-        if (isBroadcast(to) && !has(Socket.SOL_SOCKET, Socket.SO_BROADCAST)) {
-            return -Errno.EACCES;
-        }
         if (localIp.isLoopback() && !kernel.net.isLocal(to)) {
             return -Errno.EINVAL;
         }
         if (!localIp.isUnspecified() && !kernel.net.isLocal(localIp)) {
             return -Errno.ENETUNREACH;
         }
+        if (isBroadcast(to) && !has(Socket.SOL_SOCKET, Socket.SO_BROADCAST)) {
+            return -Errno.EACCES;
+        }
         FarHost host = kernel.net.knownHost(to);
         return host == null || kernel.net.isLocal(to) ? 0 : host.routeError();
     }
 
-    private static boolean isBroadcast(Ip to) {
+    static boolean isBroadcast(Ip to) {
         return to.equals(Ip.BROADCAST4) || to.isV4() && to.v4() == 0x7fffffff;
     }
 
@@ -161,6 +172,14 @@ final class SimUdp extends SimSocket {
         if (level == Socket.IPPROTO_IP && name == Socket.IP_TTL && value != -1 && (value < 1 || value > 255)) {
             return -Errno.EINVAL;
         }
+        if (level == Socket.IPPROTO_IP && name == Socket.IP_MULTICAST_TTL && (value < -1 || value > 255)) {
+            return -Errno.EINVAL;
+        }
+        boolean discovery = level == Socket.IPPROTO_IP && name == Socket.IP_MTU_DISCOVER
+                || level == Socket.IPPROTO_IPV6 && name == Socket.IPV6_MTU_DISCOVER;
+        if (discovery && value < 0) {
+            return -Errno.EINVAL;
+        }
         boolean hops = name == Socket.IPV6_UNICAST_HOPS || name == Socket.IPV6_MULTICAST_HOPS;
         if (level == Socket.IPPROTO_IPV6 && hops && (value < -1 || value > 255)) {
             return -Errno.EINVAL;
@@ -168,7 +187,9 @@ final class SimUdp extends SimSocket {
         if (level == Socket.IPPROTO_IPV6 && name == Socket.IPV6_V6ONLY && port != 0) {
             return -Errno.EINVAL;
         }
-        if (level == Socket.IPPROTO_IP && name == Socket.IP_RECVERR && value == 0) {
+        boolean queues = level == Socket.IPPROTO_IP && name == Socket.IP_RECVERR
+                || level == Socket.IPPROTO_IPV6 && name == Socket.IPV6_RECVERR;
+        if (queues && value == 0) {
             errors.clear();
         }
         return super.setOption(level, name, value);
@@ -178,20 +199,47 @@ final class SimUdp extends SimSocket {
         return option(level, name) > 0;
     }
 
-    private int ttl(Ip to) {
-        boolean many = to.isMulticast();
-        int set = to.isV4()
-                ? option(Socket.IPPROTO_IP, many ? Socket.IP_MULTICAST_TTL : Socket.IP_TTL)
-                : option(Socket.IPPROTO_IPV6, many ? Socket.IPV6_MULTICAST_HOPS : Socket.IPV6_UNICAST_HOPS);
-        return set >= 0 ? set : many ? 1 : 64;
+    /** TTLs and path MTU discovery have a default, to which -1 leads back (net.ipv4.ip_default_ttl, ip_no_pmtu_disc and their kin untouched). */
+    @Override
+    int option(int level, int name) {
+        if (level == Socket.IPPROTO_IPV6 && v4) {
+            return -Errno.EOPNOTSUPP;
+        }
+        int set = super.option(level, name);
+        return set >= 0 ? set : byDefault(level, name, set);
     }
 
-    /** PMTUDISC_WANT unless told otherwise: net.ipv4.ip_no_pmtu_disc is 0. */
+    private static int byDefault(int level, int name, int otherwise) {
+        return switch (level) {
+            case Socket.IPPROTO_IP ->
+                switch (name) {
+                    case Socket.IP_TTL -> TTL;
+                    case Socket.IP_MULTICAST_TTL -> MULTICAST_TTL;
+                    case Socket.IP_MTU_DISCOVER -> Socket.PMTUDISC_WANT;
+                    default -> otherwise;
+                };
+            case Socket.IPPROTO_IPV6 ->
+                switch (name) {
+                    case Socket.IPV6_UNICAST_HOPS -> TTL;
+                    case Socket.IPV6_MULTICAST_HOPS -> MULTICAST_TTL;
+                    case Socket.IPV6_MTU_DISCOVER -> Socket.PMTUDISC_WANT;
+                    default -> otherwise;
+                };
+            default -> otherwise;
+        };
+    }
+
+    private int ttl(Ip to) {
+        boolean many = to.isMulticast();
+        return to.isV4()
+                ? option(Socket.IPPROTO_IP, many ? Socket.IP_MULTICAST_TTL : Socket.IP_TTL)
+                : option(Socket.IPPROTO_IPV6, many ? Socket.IPV6_MULTICAST_HOPS : Socket.IPV6_UNICAST_HOPS);
+    }
+
     private int discovery(Ip to) {
-        int set = to.isV4()
+        return to.isV4()
                 ? option(Socket.IPPROTO_IP, Socket.IP_MTU_DISCOVER)
                 : option(Socket.IPPROTO_IPV6, Socket.IPV6_MTU_DISCOVER);
-        return set >= 0 ? set : Socket.PMTUDISC_WANT;
     }
 
     boolean mayShare() {
@@ -221,6 +269,15 @@ final class SimUdp extends SimSocket {
 
     boolean isPeer(Ip address, int itsPort) {
         return address.equals(peer) && itsPort == peerPort;
+    }
+
+    /** 0 unless connected. */
+    int peerPort() {
+        return peerPort;
+    }
+
+    boolean isPeerAddress(Ip address) {
+        return address.equals(peer);
     }
 
     // Sending.
@@ -309,7 +366,7 @@ final class SimUdp extends SimSocket {
         if (shutWrite) {
             return -Errno.EPIPE;
         }
-        if (segment > 0 && data.length > segment * Socket.UDP_MAX_SEGMENTS) {
+        if (segment > 0 && tooMany((data.length + segment - 1) / segment)) {
             return -Errno.EINVAL;
         }
         if (segment > 0 && segment + SimDatagram.headers(to) > mtu) {
@@ -319,30 +376,43 @@ final class SimUdp extends SimSocket {
         return out && kernel.chooser().count(Choice.NO_BUFFER, 0, 1) == 1 ? -Errno.ENOBUFS : 0;
     }
 
-    private void depart(byte[] data, int segment) {
-        int step = segment == 0 ? Math.max(1, data.length) : segment;
-        int at = 0;
-        do {
-            travel(Arrays.copyOfRange(data, at, Math.min(at + step, data.length)));
-            at += step;
-        } while (at < data.length);
-        mayWake(Epoll.OUT); // the interface has taken it: there is more room than before
+    private boolean tooMany(int segments) {
+        return segments > 2 * Socket.UDP_MAX_SEGMENTS
+                || segments > Socket.UDP_MAX_SEGMENTS && kernel.chooser().maybe(Choice.SEGMENTS, -Errno.EINVAL);
     }
 
-    private void travel(byte[] piece) {
-        Ip to = java.util.Objects.requireNonNull(peer);
-        boolean whole = !to.isV4() || discovery(to) != Socket.PMTUDISC_DONT;
-        SimDatagram datagram = new SimDatagram(localIp, port, to, peerPort, piece, ttl(to), whole);
+    /** The loopback interface takes segments as one: they are cut for the socket that gets them; an error is about, and quotes, all of them. */
+    private void depart(byte[] data, int segment) {
+        Ip to = Objects.requireNonNull(peer);
         if (kernel.net.isLocal(to)) {
+            SimDatagram all = datagram(to, data);
+            List<SimDatagram> pieces = pieces(to, data, segment);
             way.within(() -> {
-                if (!kernel.net.udp.deliver(datagram)) {
-                    kernel.net.udp.onIcmp(SimIcmp.portUnreachable(datagram.to), datagram);
+                if (!kernel.net.udp.deliver(pieces)) {
+                    kernel.net.udp.onIcmp(SimIcmp.portUnreachable(to), all);
                 }
             });
         } else {
             FarHost host = kernel.net.host(to);
-            way.between(() -> host.onDatagram(datagram));
+            pieces(to, data, segment).forEach(piece -> way.between(() -> host.onDatagram(piece)));
         }
+        mayWake(Epoll.OUT); // the interface has taken it: there is more room than before
+    }
+
+    private List<SimDatagram> pieces(Ip to, byte[] data, int segment) {
+        List<SimDatagram> pieces = new ArrayList<>();
+        int step = segment == 0 ? Math.max(1, data.length) : segment;
+        int at = 0;
+        do {
+            pieces.add(datagram(to, Arrays.copyOfRange(data, at, Math.min(at + step, data.length))));
+            at += step;
+        } while (at < data.length);
+        return pieces;
+    }
+
+    private SimDatagram datagram(Ip to, byte[] bytes) {
+        boolean whole = !to.isV4() || discovery(to) != Socket.PMTUDISC_DONT;
+        return new SimDatagram(localIp, port, to, peerPort, bytes, ttl(to), whole);
     }
 
     // Receiving.
@@ -350,7 +420,8 @@ final class SimUdp extends SimSocket {
     /** Queued, or dropped without a word. */
     void arrived(SimDatagram datagram) {
         if (queueCost <= option(Socket.SOL_SOCKET, Socket.SO_RCVBUF)) {
-            queue.add(datagram);
+            int cameBy = wantsLocal(datagram) || !datagram.isV4() ? interfaceTo(datagram.from) : 0;
+            queue.add(new Waiting(datagram, cameBy));
             queueCost += datagram.cost();
             wake(Epoll.IN);
         }
@@ -409,15 +480,14 @@ final class SimUdp extends SimSocket {
         assert (flags & Socket.MSG_PEEK) == 0;
         int n = ready(into.count());
         for (int i = 0; i < n; i++) {
-            SimDatagram datagram = remove();
+            Waiting next = remove();
+            SimDatagram datagram = next.datagram;
             int length = SimBytes.scatter(datagram.bytes, into, i);
             into.set(i, length, length < datagram.bytes.length);
             sender(SENDER, datagram);
             into.setPeer(i, SENDER);
-            if (wantsLocal()) {
-                boolean loopback = kernel.net.isLocal(datagram.from);
-                Ip to = datagram.to;
-                into.setLocal(i, to.high(), to.low(), loopback ? LOOPBACK_INTERFACE : INTERFACE);
+            if (wantsLocal(datagram)) {
+                into.setLocal(i, datagram.to.high(), datagram.to.low(), next.cameBy);
             }
         }
         return n;
@@ -425,14 +495,20 @@ final class SimUdp extends SimSocket {
 
     private static final SockAddr SENDER = new SockAddr();
 
-    private boolean wantsLocal() {
-        return v4 ? has(Socket.IPPROTO_IP, Socket.IP_PKTINFO) : has(Socket.IPPROTO_IPV6, Socket.IPV6_RECVPKTINFO);
+    private int interfaceTo(Ip peerAddress) {
+        return kernel.net.isLocal(peerAddress) ? LOOPBACK_INTERFACE : INTERFACE;
     }
 
-    private SimDatagram remove() {
-        SimDatagram datagram = queue.remove();
-        queueCost -= datagram.cost();
-        return datagram;
+    /** Either family's option will do for what came by IPv4 to an IPv6 socket. */
+    private boolean wantsLocal(SimDatagram datagram) {
+        boolean by4 = datagram.isV4() && has(Socket.IPPROTO_IP, Socket.IP_PKTINFO);
+        return by4 || !v4 && has(Socket.IPPROTO_IPV6, Socket.IPV6_RECVPKTINFO);
+    }
+
+    private Waiting remove() {
+        Waiting next = queue.remove();
+        queueCost -= next.datagram.cost();
+        return next;
     }
 
     /** One datagram a call; what does not fit is lost, recv(2). */
@@ -442,7 +518,7 @@ final class SimUdp extends SimSocket {
         if (n < 0) {
             return n;
         }
-        SimDatagram datagram = (flags & Socket.MSG_PEEK) != 0 ? queue.getFirst() : remove();
+        SimDatagram datagram = (flags & Socket.MSG_PEEK) != 0 ? queue.getFirst().datagram : remove().datagram;
         last = datagram;
         int length = Math.min(datagram.bytes.length, into.length);
         System.arraycopy(datagram.bytes, 0, into, 0, length);

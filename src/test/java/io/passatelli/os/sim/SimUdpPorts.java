@@ -106,12 +106,31 @@ final class SimUdpPorts {
 
     /** A datagram has come to this host. False if the port is nobody's, which its sender is to be told by ICMP. */
     boolean deliver(SimDatagram datagram) {
-        SimUdp socket = lookup(datagram.to, datagram.toPort, datagram.from, datagram.fromPort);
+        return deliver(List.of(datagram));
+    }
+
+    /** As {@link #deliver(SimDatagram)}, of segments that come as one: all go where the first goes. */
+    boolean deliver(List<SimDatagram> segments) {
+        SimDatagram first = segments.getFirst();
+        if (SimUdp.isBroadcast(first.to)) {
+            toEach(segments);
+            return true; // or nobody, of which nobody is told
+        }
+        SimUdp socket = lookup(first.to, first.toPort, first.from, first.fromPort);
         if (socket == null) {
             return false;
         }
-        socket.arrived(datagram);
+        segments.forEach(socket::arrived);
         return true;
+    }
+
+    private void toEach(List<SimDatagram> segments) {
+        SimDatagram first = segments.getFirst();
+        for (SimUdp socket : sockets) {
+            if (socket.port() == first.toPort && score(socket, first.to, first.from, first.fromPort) >= 0) {
+                segments.forEach(socket::arrived);
+            }
+        }
     }
 
     /** An ICMP error came about a datagram of ours; it goes to whoever would get the answer. */
