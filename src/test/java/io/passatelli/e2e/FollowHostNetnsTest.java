@@ -4,6 +4,7 @@ import io.passatelli.lab.Lab;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+import static io.passatelli.e2e.NetnsGuest.GUEST6;
 import static io.passatelli.e2e.NetnsGuest.PEER6;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -19,6 +20,8 @@ class FollowHostNetnsTest {
             udhcpc -i tap0 -f -q -n -t 5 -T 1 -O search -s DIR/script > DIR/udhcpc 2>&1
             cat DIR/lease
             """;
+
+    private static final String OUR_MAC = "9a:55:9a:55:9a:55";
 
     @Test
     void nextLeaseAndAnAdvertisementAtOnceHaveTheNewAddress() throws Exception {
@@ -59,8 +62,68 @@ class FollowHostNetnsTest {
                             "10.77.0.4", LEASE.replace("DIR", lab.directory().toString())))
                     .isEqualTo("10.77.0.2 10.77.0.1 | 10.77.0.4 | other.example\n");
             assertThat(world.guest("rdisc6 -1 -n -r 5 -w 2000 tap0"))
-                    .contains("fd77::4", "other.example"); // beside the old ones, withdrawn with lifetime 0
+                    .containsPattern("DNS server +: fd77::4\n +DNS server lifetime *: +[1-9]")
+                    .containsPattern("DNS server +: fd77::3\n +DNS server lifetime *: +0 ")
+                    .containsPattern("search list +: other.example *\n +DNS search list lifetime *: +[1-9]")
+                    .containsPattern("search list +: lab.example *\n +DNS search list lifetime *: +0 ");
         }
+    }
+
+    @Test
+    void oldPrefixIsWithdrawnAndTheNewAddressIsTheGuestsToNeighbourDiscovery() throws Exception {
+        try (NetnsGuest world = NetnsGuest.start()) {
+            world.guest("ip link set tap0 up");
+            world.awaitGuest("fd77::", "ip -6 address show dev tap0 scope global -tentative");
+            assertThat(resolved(world, GUEST6)).doesNotContain(OUR_MAC);
+            assertThat(resolved(world, "fd79::9")).contains(OUR_MAC);
+
+            world.pod("""
+                    ip address add fd79::9/64 dev eth0 nodad
+                    ip address delete fd77::2/64 dev eth0
+                    """);
+            world.awaitGuest("fd79::", "ip -6 address show dev tap0 scope global -tentative");
+            assertThat(world.awaitGuest("deprecated", "ip -6 address show dev tap0 scope global to fd77::/64"))
+                    .contains("preferred_lft 0sec");
+            assertThat(world.guest("ip -6 address show dev tap0 scope global to fd79::/64"))
+                    .doesNotContain("deprecated");
+            assertThat(resolved(world, "fd79::9")).doesNotContain(OUR_MAC);
+            assertThat(resolved(world, GUEST6)).contains(OUR_MAC);
+            assertThat(world.guest("rdisc6 -1 -n -r 5 -w 2000 tap0"))
+                    .containsPattern("Prefix +: fd79::/64[^P]*\n +Valid time +: +infinite")
+                    .containsPattern("(?s)Prefix +: fd77::/64.*Pref. time +: +0 ");
+        }
+    }
+
+    /** Whoever had learnt the old MAC is told, without asking. */
+    @Test
+    void neighbourOfTheHostThatChangesItsMacIsAnnounced() throws Exception {
+        try (NetnsGuest world = NetnsGuest.start().configured(1_500)) {
+            world.awaitGuest("default", "ip -6 route show default");
+            String old = world.peer("cat /sys/class/net/eth0/address").strip();
+            String pings = "ping -n -c 1 -W 5 10.77.0.3; ping -n -c 1 -W 5 fd77::3\n";
+            world.guest(pings);
+            world.awaitGuest(old, "ip -4 neighbour show 10.77.0.3 dev tap0");
+            world.awaitGuest(old, "ip -6 neighbour show fd77::3 dev tap0");
+
+            String moved = "02:00:00:00:77:03";
+            world.peer("ip link set eth0 address " + moved);
+            world.pod("ip neighbour flush dev eth0; ip -6 neighbour flush dev eth0; " + pings);
+            assertThat(world.awaitGuest(moved, "ip -4 neighbour show 10.77.0.3 dev tap0"))
+                    .doesNotContain(old);
+            assertThat(world.awaitGuest(moved, "ip -6 neighbour show fd77::3 dev tap0"))
+                    .doesNotContain(old);
+            world.guest(pings);
+        }
+    }
+
+    /** What the guest's kernel knows of an address that it has just been made to ask for. */
+    private static String resolved(NetnsGuest world, String address) throws Exception {
+        return world.tryGuest("""
+                        ip -6 route replace %1$s/128 dev tap0
+                        ip -6 neighbour delete %1$s dev tap0
+                        ping -6 -n -c 1 -W 1 %1$s
+                        ip -6 neighbour show %1$s dev tap0
+                        """.formatted(address)).out();
     }
 
     private static String lease(NetnsGuest world) throws Exception {

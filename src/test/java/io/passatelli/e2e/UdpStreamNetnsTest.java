@@ -32,6 +32,9 @@ class UdpStreamNetnsTest {
     private static final int SERVICE = 7_777;
     private static final int CLOSED = 7_778;
     private static final int NUMBERED = 1_000;
+    /** As many of the smallest datagrams as any receive buffer holds. */
+    private static final int BLOB = 250;
+
     private static final Duration SHORT = Duration.ofMillis(300);
 
     private static Lab lab;
@@ -276,15 +279,18 @@ class UdpStreamNetnsTest {
             }
             assertThat(inbound).isEqualTo(all);
 
-            ByteBuffer blob = ByteBuffer.allocate(NUMBERED * 128);
-            for (int i = 0; i < NUMBERED; i++) {
-                blob.put(
-                        StreamGuest.framed(UdpFrames.frame(family.guest, GUEST_PORT, family.peer, SERVICE, number(i))));
-            }
-            guest.write(blob.flip());
             List<Integer> outbound = new ArrayList<>();
             while (outbound.size() < NUMBERED) {
-                outbound.add(ByteBuffer.wrap(peer.receive()).getInt());
+                ByteBuffer blob = ByteBuffer.allocate(BLOB * 128);
+                for (int i = 0; i < BLOB; i++) {
+                    byte[] payload = number(outbound.size() + i);
+                    blob.put(StreamGuest.framed(
+                            UdpFrames.frame(family.guest, GUEST_PORT, family.peer, SERVICE, payload)));
+                }
+                guest.write(blob.flip());
+                for (int i = 0; i < BLOB; i++) {
+                    outbound.add(ByteBuffer.wrap(peer.receive()).getInt());
+                }
             }
             assertThat(outbound).isEqualTo(all);
             assertThat(passt.terminate()).isZero();

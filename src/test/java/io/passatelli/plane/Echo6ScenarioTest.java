@@ -316,6 +316,29 @@ class Echo6ScenarioTest {
         });
     }
 
+    /** Replies of ours wait for room as those of flows do, one at a time; what has no place is counted. */
+    @ParameterizedTest
+    @MethodSource("seeds")
+    void everyRequestToUsIsAnsweredOnceOrCounted(long seed) {
+        Seeds.run(seed, () -> {
+            try (var t = PlaneScenario.setup()
+                    .ip6()
+                    .change(config -> config.host6(HostSide.PLAIN))
+                    .chooser(Chooser.seeded(seed))
+                    .link(new SimLink(SimLink.plain().caps(), seed))
+                    .start()) {
+                t.host(FAR).answersEcho(MS);
+                for (int sequence = 1; sequence <= 200; sequence++) {
+                    t.guestPings(FAR, ID, sequence);
+                    t.guestPings(ROUTER6, ID, sequence);
+                }
+                t.runs(10 * S);
+                assertThat(t.link.seen()).hasSize((int) (400 - t.count(Drop.LINK_FULL)));
+                assertThat(t.count(Drop.NONE) + t.count(Drop.LINK_FULL)).isEqualTo(400);
+            }
+        });
+    }
+
     private static byte[] data(int length) {
         byte[] data = new byte[length];
         for (int i = 0; i < length; i++) {
