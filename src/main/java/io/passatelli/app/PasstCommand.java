@@ -93,11 +93,12 @@ final class PasstCommand {
 
     private DataPlane start(Ending ending) throws StartException {
         try {
-            os.raiseOpenFiles();
+            long openFiles = os.raiseOpenFiles();
             NetworkPlan plan = plan();
             PlaneConfig config = plan.plane();
             boolean once = options.oneOff || options.fd != null;
-            Surroundings around = new Surroundings(os, clock, log, new SecureRandom()::nextLong);
+            Surroundings around = new Surroundings(
+                    os, clock, log, new SecureRandom()::nextLong, openFiles < 0 ? Long.MAX_VALUE : openFiles);
             PlaneEvents events = once ? ending : PlaneEvents.NOBODY;
             DataPlane plane = new DataPlane(config, around, this::link, events);
             requireForwards(plane);
@@ -156,7 +157,9 @@ final class PasstCommand {
                 return false;
             }
             if (lines.allows(clock.nowNs())) {
-                log.info("guest network changed: " + now.changesSince(before) + lines.leftOut());
+                String changes = now.changesSince(before);
+                log.info((changes.isEmpty() ? "the host has another address" : "guest network changed: " + changes)
+                        + lines.leftOut());
             }
             return true;
         }

@@ -110,6 +110,9 @@ public final class Limits {
     /** UDP flows at one time: each holds a descriptor. */
     public static final int UDP_FLOWS = 8_192;
 
+    /** Descriptors that are not for UDP flows: what the process itself has, echoes, listeners. A process that may have few has fewer UDP flows. */
+    public static final int OTHER_DESCRIPTORS = 1_024;
+
     /** Of them, made by datagrams from the network: a flood of strangers leaves places for the guest's own. */
     public static final int UDP_FLOWS_FROM_HOST = UDP_FLOWS / 2;
 
@@ -217,6 +220,9 @@ public final class Limits {
 
     /** What is read of resolv.conf, bytes. */
     public static final int RESOLV_CONF_BYTES = 64 << 10;
+
+    /** Ports that cannot be had of which a line tells; then one line says how many more. */
+    public static final int REFUSALS_SAID = 8;
 
     /** Lines one place may log within a second; then one line says how many were left out. */
     public static final int LOG_LINES_PER_SECOND = 5;

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param interfaceIndex the scope of link-local addresses on the host side; 0: none
  * @param dnsForward guest queries (ports 53 and 853) to this address go to {@code dnsHost}; null: none do
  * @param dnsHost the host's resolver behind {@code dnsForward}
+ * @param address the host's own address, which the kernel sends from: when it is another, sockets begin anew; null: none is known
  */
 public record HostSide(
         @Nullable Ip mapHostLoopback,
@@ -19,9 +20,21 @@ public record HostSide(
         @Nullable String outboundInterface,
         int interfaceIndex,
         @Nullable Ip dnsForward,
-        @Nullable Ip dnsHost) {
+        @Nullable Ip dnsHost,
+        @Nullable Ip address) {
     /** Nothing mapped, all the kernel's choice. */
     public static final HostSide PLAIN = new HostSide(null, null, null, 0, null, null);
+
+    /** One whose own address is not known. */
+    public HostSide(
+            @Nullable Ip mapHostLoopback,
+            @Nullable Ip outbound,
+            @Nullable String outboundInterface,
+            int interfaceIndex,
+            @Nullable Ip dnsForward,
+            @Nullable Ip dnsHost) {
+        this(mapHostLoopback, outbound, outboundInterface, interfaceIndex, dnsForward, dnsHost, null);
+    }
 
     public HostSide {
         assert (dnsForward == null) == (dnsHost == null);

@@ -47,7 +47,7 @@ public final class GuestState {
         assigned4 = address.address().v4();
         our4 = gateway == null ? LINK_LOCAL_OUR4 : gateway.v4();
         broadcast4 = address.prefixLength() < 31 ? assigned4 | ~address.mask4() : -1; // RFC 3021: /31 has none
-        if (!learnt4 || told.addressFixed()) {
+        if (!learnt4 || told.addressFixed() || seen4 == our4) {
             seen4 = assigned4;
         }
         Ip6Network ip6 = told.ip6();

@@ -68,6 +68,13 @@ public final class GuestNetworks {
             boolean local) {
         static final Side NONE = new Side(null, null, null, false);
 
+        /** The host's own address, whatever the guest's is. */
+        @Nullable
+        Ip host() {
+            Cidr own = template == null ? null : template.address();
+            return own == null ? null : own.address();
+        }
+
         @Nullable
         Ip guest() {
             return address == null ? null : address.address();
@@ -251,7 +258,8 @@ public final class GuestNetworks {
                 outboundInterfaces.get(family),
                 side.scope(),
                 told.forward(),
-                told.host());
+                told.host(),
+                side.host());
     }
 
     /** Null: the host has nothing of this family to model on. */

@@ -189,6 +189,8 @@ public final class HostWatch implements AutoCloseable {
             }
         } catch (IOException | IllegalArgumentException e) {
             say(String.valueOf(e.getMessage()));
+        } catch (RuntimeException e) { // a bug of ours, which is not to end the watch
+            say("the host's network cannot be looked at: " + e);
         }
         rest((clock.nowNs() - startNs) * Limits.HOST_REST_FACTOR);
     }

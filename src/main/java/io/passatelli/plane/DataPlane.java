@@ -29,8 +29,10 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * One data plane: the loop, the link to the guest, the flows and who handles them, wired. The thread that calls {@link #run} is its loop
@@ -89,7 +91,14 @@ public final class DataPlane implements AutoCloseable {
                     config,
                     addresses,
                     new UdpTranslator.Parts(
-                            loop, flows, link, guest, composer, new ErrorComposer(guest, composer), counters));
+                            loop,
+                            flows,
+                            link,
+                            guest,
+                            composer,
+                            new ErrorComposer(guest, composer),
+                            counters,
+                            around.openFiles()));
             listeners = new ListenerSet(loop, udp.acceptor());
             Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp);
             router = new FrameRouter(
@@ -112,10 +121,12 @@ public final class DataPlane implements AutoCloseable {
         boolean ip6 = wanted.has(Service.IP6) && wanted.guest().ip6() != null;
         List<PortForward> rules = wanted.has(Service.UDP) ? wanted.forwards() : List.of();
         List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, wanted.has(Service.IP4), ip6));
-        for (ForwardTable.Refusal refusal : refusals) {
-            if (!refusedForwards.contains(refusal)) {
-                log.warn(refusal.why());
-            }
+        Set<ForwardTable.Refusal> said = new HashSet<>(refusedForwards);
+        List<ForwardTable.Refusal> news =
+                refusals.stream().filter(refusal -> !said.contains(refusal)).toList();
+        news.stream().limit(Limits.REFUSALS_SAID).forEach(refusal -> log.warn(refusal.why()));
+        if (news.size() > Limits.REFUSALS_SAID) {
+            log.warn((news.size() - Limits.REFUSALS_SAID) + " more ports cannot be had");
         }
         refusedForwards = refusals;
     }

@@ -11,5 +11,11 @@ import java.util.function.LongSupplier;
  *
  * @param os the kernel; stays its owner's
  * @param seeds unpredictable numbers, for the keys of hashes
+ * @param openFiles how many descriptors the process may have
  */
-public record Surroundings(Os os, Clock clock, Log log, LongSupplier seeds) {}
+public record Surroundings(Os os, Clock clock, Log log, LongSupplier seeds, long openFiles) {
+    /** With as many descriptors as a plane can want. */
+    public Surroundings(Os os, Clock clock, Log log, LongSupplier seeds) {
+        this(os, clock, log, seeds, Long.MAX_VALUE);
+    }
+}

@@ -94,8 +94,10 @@ class GuestNetworks6Test {
         assertThat(ip6(plan))
                 .isEqualTo(new Ip6Network(
                         cidr("fd77::2/64"), false, Ip.parse("fe80::99"), List.of(Ip.parse("2001:db8::53"))));
-        assertThat(plan.plane().host6()).isEqualTo(new HostSide(Ip.parse("fe80::99"), null, null, 2, null, null));
-        assertThat(plan.plane().host4()).isEqualTo(new HostSide(Ip.parse("10.77.0.1"), null, null, 2, null, null));
+        assertThat(plan.plane().host6())
+                .isEqualTo(new HostSide(Ip.parse("fe80::99"), null, null, 2, null, null, Ip.parse("fd77::2")));
+        assertThat(plan.plane().host4())
+                .isEqualTo(new HostSide(Ip.parse("10.77.0.1"), null, null, 2, null, null, Ip.parse("10.77.0.2")));
         assertThat(plan.summary()).isEqualTo("10.77.0.2/24, gateway 10.77.0.1; fd77::2/64, router fe80::99");
     }
 

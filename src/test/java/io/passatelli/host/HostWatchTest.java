@@ -168,6 +168,12 @@ class HostWatchTest implements HostWatch.Listener {
         follow(options("-a 10.1.1.1/24 -a fd01::1 -g 10.1.1.9"), HOST);
         kernel.awaitIdle(3);
         kernel.become(host("10.77.0.5/24", "10.77.0.9", "fd77::5/64", false), 3);
+        NetworkPlan now = change();
+        assertThat(now.plane().guest().address()).isEqualTo(cidr("10.1.1.1/24"));
+        assertThat(now.plane().guest().gateway()).hasToString("10.1.1.9");
+        assertThat(now.plane().host4().address())
+                .as("for sockets to begin anew")
+                .hasToString("10.77.0.5");
         nothingMore();
     }
 

@@ -62,6 +62,7 @@ final class PlaneScenario implements AutoCloseable {
         private UnaryOperator<Os> around = os -> os;
         private UnaryOperator<Link> aroundLink = link -> link;
         private int mtu = 1500;
+        private long openFiles = Long.MAX_VALUE;
         private boolean icmp = true;
         private @Nullable String outbound;
         private @Nullable Ip6Network ip6;
@@ -91,6 +92,12 @@ final class PlaneScenario implements AutoCloseable {
         /** Puts something between the plane and the link. */
         Setup aroundLink(UnaryOperator<Link> value) {
             aroundLink = value;
+            return this;
+        }
+
+        /** How many descriptors the plane takes itself to have. */
+        Setup openFiles(long value) {
+            openFiles = value;
             return this;
         }
 
@@ -183,7 +190,7 @@ final class PlaneScenario implements AutoCloseable {
         this.config = setup.change.apply(config);
         plane = new DataPlane(
                 this.config,
-                new Surroundings(setup.around.apply(os), clock, log, () -> 42),
+                new Surroundings(setup.around.apply(os), clock, log, () -> 42, setup.openFiles),
                 (its, counters, lines) -> setup.aroundLink.apply(link),
                 heard);
         runs(0);

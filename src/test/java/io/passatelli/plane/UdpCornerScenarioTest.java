@@ -150,6 +150,43 @@ class UdpCornerScenarioTest {
         }
     }
 
+    /** connect(2) has chosen the source. */
+    @Test
+    void flowsBeginAnewWhenTheHostHasAnotherAddress() {
+        HostSide before = new HostSide(null, null, null, 2, null, null, Ip.parse("10.77.0.2"));
+        HostSide after = new HostSide(null, null, null, 2, null, null, Ip.parse("10.77.0.7"));
+        HostSide elsewhere = new HostSide(null, null, null, 3, null, null, Ip.parse("10.77.0.7"));
+        try (var t = PlaneScenario.setup().change(c -> c.host4(before)).start()) {
+            FarUdp server = t.host(FAR4).udp(53);
+            for (HostSide side : List.of(before, after, elsewhere)) {
+                t.guestSends(frame(GUEST, 4000, FAR4, 53, HELLO)).runs(MS);
+                assertThat(t.stats().flows()).isEqualTo(1);
+                t.plane.adopt(t.config.host4(side));
+                assertThat(t.stats().flows()).isEqualTo(side.equals(before) ? 1 : 0);
+            }
+            assertThat(server.arrivals()).hasSize(3).allMatch(arrival -> arrival.fromPort() == 4000);
+        }
+    }
+
+    @Test
+    void processWithFewDescriptorsHasFewFlowsAndSomeForEachSide() {
+        try (var t = PlaneScenario.setup()
+                .openFiles(40)
+                .change(c -> c.forwards(List.of(forward(8053, 53))))
+                .start()) {
+            FarUdp peer = t.host(FAR4).udp(999);
+            for (int port = 1; port <= 40; port++) {
+                t.guestSends(frame(GUEST, 4000, FAR4, port, HELLO)).runs(MS);
+            }
+            assertThat(t.stats().flows()).isEqualTo(15);
+            assertThat(t.count(Drop.FLOW_TABLE_FULL)).isEqualTo(25);
+            t.link.forgetSeen();
+            peer.send(Ip.parse(GUEST), 8053, HELLO);
+            t.runs(MS);
+            assertThat(next(t).payload).isEqualTo(HELLO);
+        }
+    }
+
     /** A peer that sends and is never answered keeps its flow alive: it must not lead to an address that nobody has for ever. */
     @Test
     void guestThatMovedIsFoundAgain() {

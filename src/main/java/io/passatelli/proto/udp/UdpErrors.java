@@ -123,7 +123,7 @@ final class UdpErrors {
         };
     }
 
-    /** A host that has the guest's address, or none that the guest could see, complains by ours. */
+    /** The far host, and who does not say its name, complain as whom the guest asked; one that has the guest's address, or the host itself, as us. */
     private void seeFrom(UdpFlow flow) {
         boolean far = error.offenderHigh == flow.hostHigh && error.offenderLow == flow.hostLow;
         if (far || Ip.isUnspecified(error.offenderHigh, error.offenderLow)) {

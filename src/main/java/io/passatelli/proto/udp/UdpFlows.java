@@ -2,8 +2,10 @@ package io.passatelli.proto.udp;
 
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.TimerWheel;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowKey;
@@ -12,6 +14,8 @@ import io.passatelli.loop.EventLoop;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.Os;
 import org.jspecify.annotations.Nullable;
+
+import java.util.Objects;
 
 /** UDP flows from their beginning to their end: places, sockets, and how long they last. */
 final class UdpFlows {
@@ -34,6 +38,15 @@ final class UdpFlows {
     private long singleNs;
     private long streamNs;
     private int type;
+    private HostSide host4;
+    private HostSide host6;
+    /** The last configuration has another way out than the one before it. */
+    private boolean moved4;
+
+    private boolean moved6;
+    private final int most;
+    private final int mostFromGuest;
+    private final int mostFromHost;
 
     UdpFlows(UdpTranslator owner, UdpTranslator.Parts parts, UdpSockets sockets, PlaneConfig config) {
         this.owner = owner;
@@ -41,11 +54,21 @@ final class UdpFlows {
         loop = parts.loop();
         os = loop.os();
         table = parts.flows();
+        host4 = config.host4();
+        host6 = config.host6();
+        long descriptors = Math.max(1, parts.openFiles() - Math.min(Limits.OTHER_DESCRIPTORS, parts.openFiles() / 2));
+        most = (int) Math.min(Limits.UDP_FLOWS, descriptors);
+        mostFromGuest = (int) Math.min(Limits.UDP_FLOWS_FROM_GUEST, descriptors / 4 * 3);
+        mostFromHost = (int) Math.min(Limits.UDP_FLOWS_FROM_HOST, descriptors / 2);
         adopt(config);
     }
 
     void adopt(PlaneConfig config) {
         sockets.adopt(config);
+        moved4 = isMoved(host4, config.host4());
+        moved6 = isMoved(host6, config.host6());
+        host4 = config.host4();
+        host6 = config.host6();
         singleNs = config.udpTimeouts().single() * NS_PER_S;
         streamNs = config.udpTimeouts().stream() * NS_PER_S;
     }
@@ -66,8 +89,8 @@ final class UdpFlows {
     /** A flow that is yet to {@link #start}, as new; null if there are too many of its side. */
     @Nullable
     UdpFlow make(boolean byGuest) {
-        boolean full = byGuest ? fromGuest == Limits.UDP_FLOWS_FROM_GUEST : fromHost == Limits.UDP_FLOWS_FROM_HOST;
-        if (full || poolCount == 0 && madeCount == made.length) {
+        boolean full = byGuest ? fromGuest >= mostFromGuest : fromHost >= mostFromHost;
+        if (full || fromGuest + fromHost >= most) {
             return null;
         }
         UdpFlow flow;
@@ -150,7 +173,17 @@ final class UdpFlows {
         pool[poolCount++] = flow;
     }
 
-    /** Ends those of the guest that would lead elsewhere if they began now. */
+    private static boolean isMoved(HostSide was, HostSide is) {
+        return was.interfaceIndex() != is.interfaceIndex() || !Objects.equals(was.address(), is.address());
+    }
+
+    /** connect(2) has bound the socket to an address that the host may not have any more; IPv6 would go on sending from it. */
+    private boolean isMoved(UdpFlow flow) {
+        boolean moved = Ip.isV4(flow.hostHigh, flow.hostLow) ? moved4 : moved6;
+        return moved && !Ip.isLoopback(flow.hostHigh, flow.hostLow);
+    }
+
+    /** Ends those of the guest that would lead elsewhere, or come from elsewhere, if they began now. */
     void endMisled(AddressMap addresses) {
         for (int i = 0; i < madeCount; i++) {
             UdpFlow flow = made[i];
@@ -158,7 +191,8 @@ final class UdpFlows {
                 continue;
             }
             addresses.toHost(flow.farHigh(), flow.farLow(), flow.farPort());
-            if (addresses.high() != flow.hostHigh || addresses.low() != flow.hostLow) {
+            boolean elsewhere = addresses.high() != flow.hostHigh || addresses.low() != flow.hostLow;
+            if (elsewhere || isMoved(flow)) {
                 owner.end(flow);
             }
         }

@@ -28,6 +28,9 @@ final class UdpInbound implements DatagramAcceptor {
     /** Errors of one socket that a visit looks past. */
     private static final int MOST_ERRORS = 4;
 
+    /** What a visit is charged for a flow that it begins, bytes: its socket takes as many system calls as this many bytes do. */
+    private static final int NEW_FLOW_CHARGE = 8_192;
+
     private final Os os;
     private final GuestState guest;
     private final AddressMap addresses;
@@ -97,6 +100,7 @@ final class UdpInbound implements DatagramAcceptor {
                     moved += UdpTranslator.charge(in.length(i), 1);
                     continue;
                 }
+                moved += flow.hostSpoke ? 0 : NEW_FLOW_CHARGE;
                 flow.onHost(nowNs);
                 moved += toGuest.take(i, flow, in);
             }

@@ -87,7 +87,8 @@ public final class UdpTranslator implements Handler {
             GuestState guest,
             FrameComposer composer,
             ErrorComposer errors,
-            Counters counters) {}
+            Counters counters,
+            long openFiles) {}
 
     /** {@code addresses} is the plane's, which keeps it up to date. */
     public UdpTranslator(PlaneConfig config, AddressMap addresses, Parts parts) {
@@ -314,9 +315,9 @@ public final class UdpTranslator implements Handler {
                 continue;
             }
             moved += deliver(flow, in, count, nowNs);
-            if (count
-                    < in.count()) { // recvmmsg(2) goes on until there is no more, or an error, of which an event tells
-                flow.strangers = false;
+            if (count < in.count()
+                    && !flow.strangers) { // recvmmsg(2) goes on until there is no more, or an error, of which an event
+                // tells
                 return moved;
             }
         }
