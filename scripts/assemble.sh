@@ -11,15 +11,12 @@ ln -sf passatelli "$tree/bin/passt"
 printf '%s\n' "$JAVA_HOME" > "$tree/lib/java-home"
 
 # A cache belongs to one JVM, its options, and jars of one time stamp: as long as these are the same, it stays.
-stamp() {
-    cat target/passatelli-*.jar src/main/sh/passatelli scripts/Train.java "$tree"/lib/picocli.jar "$JAVA_HOME/release" | sha256sum
-}
-if [ -s "$tree/lib/passt.aot" ] && [ "$(cat "$tree/lib/passt.aot.stamp" 2> /dev/null)" = "$(stamp)" ]; then
+stamp=$(cat target/passatelli-*.jar src/main/sh/passatelli scripts/Train.java "$tree"/lib/picocli.jar "$JAVA_HOME/release" | sha256sum)
+if [ -s "$tree/lib/passt.aot" ] && [ "$(cat "$tree/lib/passt.aot.stamp" 2> /dev/null)" = "$stamp" ]; then
     exit 0
 fi
 rm -f "$tree/lib/passt.aot" "$tree/lib/passt.aot.stamp"
 cp -p target/passatelli-*.jar "$tree/lib/passatelli.jar"
-"$JAVA_HOME/bin/java" -Xlog:disable scripts/Lift.java "$tree/lib/picocli.jar"
 chmod -R a+rX "$tree"
 
 work=$(mktemp -d)
@@ -36,4 +33,4 @@ if [ ! -s "$tree/lib/passt.aot" ]; then
     exit 1
 fi
 chmod a+r "$tree/lib/passt.aot"
-stamp > "$tree/lib/passt.aot.stamp"
+printf '%s\n' "$stamp" > "$tree/lib/passt.aot.stamp"
