@@ -342,6 +342,67 @@ class UdpNetnsTest {
         }
     }
 
+    /** With the guest's own port and TTL; answers would come from other addresses than the group's, and are not heard. */
+    @Test
+    void whatTheGuestSendsToManyReachesThem() throws Exception {
+        try (NetnsGuest world = world(1_500)) {
+            world.awaitGuest("default via fe80", "ip -6 route show default");
+            Path heard = world.lab().directory().resolve("heard");
+            world.background(world.lab().peer(), "python3", "-c", """
+                    import select, socket
+                    heard = open("%1$s", "w", buffering=1)
+                    four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    four.bind(("", %2$d))
+                    four.setsockopt(socket.IPPROTO_IP, 12, 1)  # IP_RECVTTL
+                    membership = socket.inet_aton("239.1.2.3") + socket.inet_aton("10.77.0.3")
+                    four.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+                    six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+                    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    six.bind(("::", %2$d))
+                    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+                    for group in ("ff02::1:3", "ff05::1:3"):
+                        membership = socket.inet_pton(socket.AF_INET6, group) + socket.if_nametoindex("eth0").to_bytes(4, "little")
+                        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+                    print("ready", file=heard)
+                    while True:
+                        for s in select.select((four, six), (), ())[0]:
+                            data, ancillary, flags, peer = s.recvmsg(100, 100)
+                            print(data.decode(), int.from_bytes(ancillary[0][2], "little"), peer[1], file=heard)
+                    """.formatted(heard, PORT));
+            await(heard, "ready\n");
+            world.guest("""
+                    python3 -c '
+                    import socket
+                    four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    four.bind(("10.77.0.2", 4123))
+                    four.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 7)
+                    four.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 8)
+                    four.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                    for to in ("239.1.2.3", "10.77.0.255", "255.255.255.255"): four.sendto(to.encode(), (to, %1$d))
+                    six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+                    six.bind(("::", 4124))
+                    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 9)
+                    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("tap0"))
+                    for to in ("ff02::1:3", "ff05::1:3"): six.sendto(to.encode(), (to, %1$d))'
+                    """.formatted(PORT));
+            await(heard, "239.1.2.3 7 4123\n");
+            await(heard, "10.77.0.255 8 4123\n");
+            await(heard, "255.255.255.255 8 4123\n");
+            await(heard, "ff02::1:3 9 4124\n");
+            await(heard, "ff05::1:3 9 4124\n");
+            assertThat(Files.readAllLines(heard)).as("each once").hasSize(6);
+        }
+    }
+
+    private static void await(Path file, String line) throws IOException, InterruptedException {
+        for (int tries = 0;
+                tries < 200 && !(Files.exists(file) && Files.readString(file).contains(line));
+                tries++) {
+            Thread.sleep(50);
+        }
+        assertThat(file).content().contains(line);
+    }
+
     /** RFC 1122 §4.1.3.3: the guest hears that nobody listens, though it asks from the very port. */
     @Test
     void guestThatAsksTheHostFromTheSamePortDoesNotHearItself() throws Exception {
