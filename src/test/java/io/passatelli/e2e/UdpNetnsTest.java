@@ -369,7 +369,7 @@ class UdpNetnsTest {
                             data, ancillary, flags, peer = s.recvmsg(100, 100)
                             print(data.decode(), int.from_bytes(ancillary[0][2], "little"), peer[1], file=heard)
                     """.formatted(heard, PORT));
-            await(heard, "ready\n");
+            awaitLine(world, heard, "ready");
             world.guest("""
                     python3 -c '
                     import socket
@@ -385,22 +385,17 @@ class UdpNetnsTest {
                     six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("tap0"))
                     for to in ("ff02::1:3", "ff05::1:3"): six.sendto(to.encode(), (to, %1$d))'
                     """.formatted(PORT));
-            await(heard, "239.1.2.3 7 4123\n");
-            await(heard, "10.77.0.255 8 4123\n");
-            await(heard, "255.255.255.255 8 4123\n");
-            await(heard, "ff02::1:3 9 4124\n");
-            await(heard, "ff05::1:3 9 4124\n");
+            awaitLine(world, heard, "239.1.2.3 7 4123");
+            awaitLine(world, heard, "10.77.0.255 8 4123");
+            awaitLine(world, heard, "255.255.255.255 8 4123");
+            awaitLine(world, heard, "ff02::1:3 9 4124");
+            awaitLine(world, heard, "ff05::1:3 9 4124");
             assertThat(Files.readAllLines(heard)).as("each once").hasSize(6);
         }
     }
 
-    private static void await(Path file, String line) throws IOException, InterruptedException {
-        for (int tries = 0;
-                tries < 200 && !(Files.exists(file) && Files.readString(file).contains(line));
-                tries++) {
-            Thread.sleep(50);
-        }
-        assertThat(file).content().contains(line);
+    private static void awaitLine(NetnsGuest world, Path file, String line) throws IOException, InterruptedException {
+        world.peer("until grep -sqx '" + line + "' " + file + "; do sleep 0.05; done");
     }
 
     /** RFC 1122 §4.1.3.3: the guest hears that nobody listens, though it asks from the very port. */

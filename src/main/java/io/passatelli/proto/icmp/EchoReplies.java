@@ -24,7 +24,6 @@ import io.passatelli.wire.Ip6;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Echo replies on their way to the guest, from ping sockets or from ourselves. One reply at a time lies in our memory; if the link has no room for it, it stays
@@ -51,8 +50,7 @@ final class EchoReplies {
     private final TxBatch batch = new TxBatch(1);
     private final IoVec room = new IoVec(1);
     private final SockAddr from = new SockAddr();
-    private final PingFlow[] waiting = new PingFlow[Limits.PING_FLOWS];
-    private int waitingCount;
+    private final ReadyList waiting = new ReadyList();
 
     private final MemorySegment message = Arena.global().allocate(Limits.FRAME_BYTES, 8);
     /** Bytes of the reply in {@link #message} that the link has not taken yet, or 0. */
@@ -96,7 +94,7 @@ final class EchoReplies {
         long moved = 0;
         while (moved < allowanceBytes) {
             if (heldLength > 0) {
-                await(flow);
+                waiting.add(flow.ready);
                 return moved;
             }
             room.clear();
@@ -277,38 +275,20 @@ final class EchoReplies {
                 heldToLow);
     }
 
-    private void await(PingFlow flow) {
-        if (flow.waitingAt == PingFlow.NOT_WAITING) {
-            flow.waitingAt = waitingCount;
-            waiting[waitingCount++] = flow;
-        }
-    }
-
-    /** {@code flow} ends. A reply of it that we hold still goes to the guest. */
-    void forget(PingFlow flow) {
-        if (flow.waitingAt == PingFlow.NOT_WAITING) {
-            return;
-        }
-        PingFlow last = waiting[--waitingCount];
-        waiting[flow.waitingAt] = last;
-        last.waitingAt = flow.waitingAt;
-        flow.waitingAt = PingFlow.NOT_WAITING;
-    }
-
     /** The link has room again, or needs none. */
     void onLinkWritable() {
         if (heldLength > 0) {
             deliver();
         }
         if (heldLength == 0) {
-            wake();
+            waiting.moveTo(ready);
         }
     }
 
     void onLinkUp(Caps caps) {
         up = true;
         frameBytes = caps.maxFrameBytes();
-        wake();
+        waiting.moveTo(ready);
     }
 
     /** Nobody is there: what we hold is void, and what sockets still get is taken from them and dropped. */
@@ -319,15 +299,6 @@ final class EchoReplies {
             heldSent = 0;
             counters.count(Drop.LINK_DOWN);
         }
-        wake();
-    }
-
-    private void wake() {
-        for (int i = 0; i < waitingCount; i++) {
-            waiting[i].waitingAt = PingFlow.NOT_WAITING;
-            ready.add(waiting[i].ready);
-        }
-        Arrays.fill(waiting, 0, waitingCount, null);
-        waitingCount = 0;
+        waiting.moveTo(ready);
     }
 }

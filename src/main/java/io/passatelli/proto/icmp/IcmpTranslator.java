@@ -337,7 +337,6 @@ public final class IcmpTranslator implements Handler {
         if (flow.ready.isListed()) {
             loop.ready().remove(flow.ready);
         }
-        replies.forget(flow);
         flows.remove(flow.index());
         pool[poolCount++] = flow;
     }

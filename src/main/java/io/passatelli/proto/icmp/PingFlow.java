@@ -9,9 +9,6 @@ import io.passatelli.wire.Ip4;
 
 /** The echoes of one guest address and identifier to one destination, and the ping socket that carries them. Pooled: used again after its end. */
 final class PingFlow extends Flow {
-    /** Not in the list of flows that wait for room in the link. */
-    static final int NOT_WAITING = -1;
-
     /** The socket sends as far as the host does. */
     static final int HOPS_UNSET = 0;
 
@@ -33,8 +30,6 @@ final class PingFlow extends Flow {
     int queue;
     /** When the guest last sent a request. */
     long usedNs;
-    /** Its place in the list of those that wait for room in the link. */
-    int waitingAt = NOT_WAITING;
 
     PingFlow(IcmpTranslator owner) {
         this.owner = owner;
