@@ -83,7 +83,40 @@ public enum Drop {
     UDP_ERROR_NOT_RELAYED,
 
     // TCP
-    TCP_UNSUPPORTED,
+    TCP_TRUNCATED,
+    TCP_BAD_LENGTH,
+    TCP_BAD_CHECKSUM,
+    TCP_OFF,
+    TCP_BAD_SOURCE,
+    TCP_BAD_DESTINATION,
+    TCP_NO_ROUTE,
+    TCP_SOCKET_REFUSED,
+    /** The host's connect(2) failed: the guest got a reset. */
+    TCP_CONNECT_FAILED,
+    /** Belongs to no connection: answered with a reset. */
+    TCP_NO_FLOW,
+    /** A reset for a connection that is none. */
+    TCP_STRAY_RESET,
+    /** Number or acknowledgment outside of what was sent or offered. */
+    TCP_UNACCEPTABLE,
+    /** A SYN again, while its answer is on its way. */
+    TCP_SYN_AGAIN,
+    /** All of it was there before. */
+    TCP_OLD_DATA,
+    /** Something before it is missing; the guest sends it again. */
+    TCP_GAP,
+    /** The socket took less than it had room for, and nothing was reserved; the guest sends it again. */
+    TCP_NO_ROOM,
+    /** Behind the guest's own FIN. */
+    TCP_AFTER_FIN,
+    /** A connection for the guest whose address or link is not there. */
+    TCP_NO_GUEST,
+    /** The guest did not answer, however often it was asked. */
+    TCP_GUEST_TIMED_OUT,
+    TCP_RESET_BY_GUEST,
+    TCP_RESET_BY_HOST,
+    /** Nothing was said for so long. */
+    TCP_IDLE,
 
     // ICMP
     ICMP_TRUNCATED,

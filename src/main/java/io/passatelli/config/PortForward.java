@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A rule: what arrives at host ports goes to guest ports, one to one from the first of each.
  *
- * @param protocol UDP for now
+ * @param protocol of the transport
  * @param address the host's address that listens; null: all, of both families
  * @param device the host's interface that listens (SO_BINDTODEVICE); null: all
  * @param first first port of the host
@@ -19,6 +19,7 @@ public record PortForward(
 
     /** Transports that can be forwarded. */
     public enum Protocol {
+        TCP,
         UDP
     }
 

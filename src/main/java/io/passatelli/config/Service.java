@@ -14,5 +14,6 @@ public enum Service {
     RA,
     /** Echo of both families. */
     ICMP,
-    UDP
+    UDP,
+    TCP
 }

@@ -2,6 +2,7 @@ package io.passatelli.link;
 
 import io.passatelli.base.HotPath;
 import io.passatelli.os.IoVec;
+import io.passatelli.wire.Checksum;
 import io.passatelli.wire.Frame;
 
 import java.lang.foreign.MemorySegment;
@@ -110,6 +111,26 @@ public final class RxBatch {
             skip = 0;
         }
         return true;
+    }
+
+    /** Adds to {@code sum} ({@link Checksum}) {@code length} bytes of frame {@code i}, {@code from} its Ethernet header on. */
+    public int sum(int i, int from, int length, int sum) {
+        assert from >= 0 && length >= 0 && from + length <= frames[i].length();
+        int done = Math.clamp(frames[i].contiguous() - from, 0, length);
+        int total = Checksum.add(sum, 0, frames[i].bytes(), frames[i].l2() + from, done);
+        int skip = Math.max(0, from - frames[i].contiguous());
+        for (int piece = i * PIECES; done < length; piece++) {
+            int here = pieceLengths[piece];
+            if (skip >= here) {
+                skip -= here;
+                continue;
+            }
+            int n = Math.min(here - skip, length - done);
+            total = Checksum.add(total, done, pieceSegments[piece], pieceOffsets[piece] + skip, n);
+            done += n;
+            skip = 0;
+        }
+        return total;
     }
 
     /** Copies {@code length} bytes of frame {@code i}, {@code from} its Ethernet header on, to {@code out} at {@code at}. */

@@ -7,6 +7,9 @@ public final class Epoll {
     public static final int MOD = 3;
 
     public static final int IN = 0x1;
+    /** Urgent data of TCP. */
+    public static final int PRI = 0x2;
+
     public static final int OUT = 0x4;
     public static final int ERR = 0x8;
     public static final int HUP = 0x10;

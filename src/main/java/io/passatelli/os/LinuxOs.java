@@ -97,6 +97,16 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
     }
 
     @Override
+    public int linger0(int fd) {
+        return SockOpts.linger0(fd);
+    }
+
+    @Override
+    public int memInfo(int fd, MemInfo out) {
+        return SockOpts.memInfo(fd, out);
+    }
+
+    @Override
     public int peerPid(int fd) {
         return SockOpts.peerPid(fd);
     }

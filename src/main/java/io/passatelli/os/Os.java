@@ -53,6 +53,12 @@ public interface Os extends AutoCloseable {
     /** SO_BINDTODEVICE, socket(7). */
     int bindToDevice(int fd, String device);
 
+    /** SO_LINGER on with no time, socket(7): close(2) then resets the connection, tcp(7). */
+    int linger0(int fd);
+
+    /** SO_MEMINFO, socket(7): fills {@code out}. */
+    int memInfo(int fd, MemInfo out);
+
     /** The process at the other end of a UNIX socket (SO_PEERCRED, unix(7)). */
     int peerPid(int fd);
 

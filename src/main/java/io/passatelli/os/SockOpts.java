@@ -14,6 +14,12 @@ final class SockOpts {
 
     static final int SO_BINDTODEVICE = 25;
 
+    static final int SO_LINGER = 13;
+    static final int SO_MEMINFO = 55;
+
+    /** {@code struct linger}, socket(7): l_onoff and l_linger. */
+    static final int LINGER_SIZE = 8;
+
     /** net/if.h: bytes of a device's name with its NUL. */
     static final int IFNAMSIZ = 16;
 
@@ -60,6 +66,19 @@ final class SockOpts {
         scratch.set(JAVA_BYTE, VALUE + name.length, (byte) 0);
         return LibC.callInt(
                 SETSOCKOPT, fd, Socket.SOL_SOCKET, SO_BINDTODEVICE, scratch.address() + VALUE, name.length + 1, 0);
+    }
+
+    static int linger0(int fd) {
+        MemorySegment scratch = CallState.current().scratch;
+        scratch.set(JAVA_INT, VALUE, 1);
+        scratch.set(JAVA_INT, VALUE + Integer.BYTES, 0);
+        return LibC.callInt(SETSOCKOPT, fd, Socket.SOL_SOCKET, SO_LINGER, scratch.address() + VALUE, LINGER_SIZE, 0);
+    }
+
+    static int memInfo(int fd, MemInfo out) {
+        MemorySegment length = CallState.current().scratch;
+        length.set(JAVA_INT, 0, MemInfo.SIZE);
+        return LibC.callInt(GETSOCKOPT, fd, Socket.SOL_SOCKET, SO_MEMINFO, out.segment.address(), length.address(), 0);
     }
 
     /** 0 where the peer lives in a process namespace that we do not see. */

@@ -13,6 +13,7 @@ public final class Socket {
 
     public static final int IPPROTO_IP = 0;
     public static final int IPPROTO_ICMP = 1;
+    public static final int IPPROTO_TCP = 6;
     public static final int IPPROTO_UDP = 17;
     public static final int IPPROTO_IPV6 = 41;
     public static final int IPPROTO_ICMPV6 = 58;
@@ -23,6 +24,8 @@ public final class Socket {
     public static final int SO_TYPE = 3;
     public static final int SO_ERROR = 4;
     public static final int SO_SNDBUF = 7;
+    public static final int SO_KEEPALIVE = 9;
+    public static final int SO_OOBINLINE = 10;
     public static final int SO_RCVBUF = 8;
     public static final int SO_ACCEPTCONN = 30;
 
@@ -48,6 +51,9 @@ public final class Socket {
 
     public static final int PMTUDISC_WANT = 1;
     public static final int PMTUDISC_DO = 2;
+
+    // tcp(7), netinet/tcp.h
+    public static final int TCP_NODELAY = 1;
 
     // udp(7), linux/udp.h
     public static final int UDP_SEGMENT = 103;

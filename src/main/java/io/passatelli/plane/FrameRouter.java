@@ -181,6 +181,7 @@ final class FrameRouter implements Link.Listener {
                 Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
                         ? responders.dhcp().onDatagram(frames, i, queue, nowNs)
                         : responders.udp().onDatagram(frames, i, queue, nowNs);
+            case Ip4.TCP -> Drop.TCP_OFF;
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
     }
@@ -197,6 +198,7 @@ final class FrameRouter implements Link.Listener {
                 isDhcp6(frame)
                         ? responders.dhcp6().onDatagram(frames, i, queue, nowNs)
                         : responders.udp().onDatagram(frames, i, queue, nowNs);
+            case Ip4.TCP -> Drop.TCP_OFF;
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
     }

@@ -14,7 +14,6 @@ import java.lang.foreign.MemorySegment;
 public final class Frame {
     private static final int DHCP_GUEST_PORT = 68;
     private static final int DHCP_OUR_PORT = 67;
-    private static final int TCP_LENGTH = 20;
 
     private MemorySegment bytes = MemorySegment.NULL;
     private long l2;
@@ -140,7 +139,7 @@ public final class Frame {
         return switch (protocol) {
             case Ip6.ICMP -> parseIcmp6(chain.near());
             case Ip4.UDP -> parseUdp6(chain.near());
-            case Ip4.TCP -> Drop.TCP_UNSUPPORTED;
+            case Ip4.TCP -> parseTcp(chain.near());
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
     }
@@ -183,7 +182,7 @@ public final class Frame {
         return switch (protocol) {
             case Ip6.ICMP -> Icmp6.LENGTH;
             case Ip4.UDP -> Udp.LENGTH;
-            case Ip4.TCP -> TCP_LENGTH;
+            case Ip4.TCP -> Tcp.LENGTH;
             default -> 0;
         };
     }
@@ -219,7 +218,7 @@ public final class Frame {
         return switch (protocol) {
             case Ip4.ICMP -> parseIcmp4(head);
             case Ip4.UDP -> parseUdp4(head);
-            case Ip4.TCP -> Drop.TCP_UNSUPPORTED;
+            case Ip4.TCP -> parseTcp(head);
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
     }
@@ -229,6 +228,16 @@ public final class Frame {
         if (drop == Drop.NONE) {
             payload = l4 + Icmp4.LENGTH;
             payloadLength = l4Length - Icmp4.LENGTH;
+        }
+        return drop;
+    }
+
+    private Drop parseTcp(int head) {
+        Drop drop = Tcp.check(bytes, l4, head, l4Length);
+        if (drop == Drop.NONE) {
+            int header = Tcp.headerLength(bytes, l4);
+            payload = l4 + header;
+            payloadLength = l4Length - header;
         }
         return drop;
     }

@@ -5,6 +5,7 @@ import io.passatelli.os.Epoll;
 import io.passatelli.os.EpollEvents;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
+import io.passatelli.os.MemInfo;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.SocketError;
@@ -186,6 +187,16 @@ class ScriptedOs implements Os {
     @Override
     public int bindToDevice(int fd, String device) {
         return -Errno.ENOSYS;
+    }
+
+    @Override
+    public int linger0(int fd) {
+        throw new UnsupportedOperationException("linger0");
+    }
+
+    @Override
+    public int memInfo(int fd, MemInfo out) {
+        throw new UnsupportedOperationException("memInfo");
     }
 
     @Override

@@ -72,7 +72,7 @@ class RouterScenarioTest {
     void whatNobodyHandlesIsCounted() {
         try (var t = PlaneScenario.standard()) {
             t.guestSends(ip4(17, Packets.udp(GUEST, 4000, GATEWAY, 0, new byte[20])));
-            t.guestSends(ip4(6, new byte[20]));
+            t.guestSends(ip4(6, new byte[19]));
             t.guestSends(ip4(47, new byte[20]));
             t.guestSends(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x86dd, new byte[60]));
             t.guestSends(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x8100, new byte[60]));
@@ -80,7 +80,7 @@ class RouterScenarioTest {
                     .guestGetsNothing()
                     .dropped(
                             Drop.UDP_BAD_DESTINATION,
-                            Drop.TCP_UNSUPPORTED,
+                            Drop.TCP_TRUNCATED,
                             Drop.IP4_PROTOCOL_UNKNOWN,
                             Drop.IP6_OFF,
                             Drop.ETHERNET_TYPE_UNKNOWN);

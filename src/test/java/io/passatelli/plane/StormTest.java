@@ -100,7 +100,7 @@ class StormTest {
             Drop.UDP_BAD_CHECKSUM,
             Drop.UDP_SOCKET_REFUSED,
             Drop.DHCP_BAD_OPTION,
-            Drop.TCP_UNSUPPORTED,
+            Drop.TCP_TRUNCATED,
             Drop.IP6_BAD_VERSION,
             Drop.IP6_BAD_PAYLOAD_LENGTH,
             Drop.IP6_EXTENSION_TRUNCATED,

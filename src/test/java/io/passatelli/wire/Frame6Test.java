@@ -179,7 +179,7 @@ class Frame6Test {
 
     @ParameterizedTest
     @CsvSource({
-        "6, TCP_UNSUPPORTED",
+        "6, TCP_BAD_LENGTH",
         "1, IP6_PROTOCOL_UNKNOWN",
         "2, IP6_PROTOCOL_UNKNOWN",
         "50, IP6_PROTOCOL_UNKNOWN",

@@ -328,7 +328,7 @@ class FrameTest {
     @ParameterizedTest
     @CsvSource({
         "1, NONE",
-        "6, TCP_UNSUPPORTED",
+        "6, TCP_TRUNCATED",
         "17, NONE",
         "0, IP4_PROTOCOL_UNKNOWN",
         "2, IP4_PROTOCOL_UNKNOWN",

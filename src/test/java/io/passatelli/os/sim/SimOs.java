@@ -5,6 +5,7 @@ import io.passatelli.os.Datagrams;
 import io.passatelli.os.EpollEvents;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
+import io.passatelli.os.MemInfo;
 import io.passatelli.os.NamespaceOs;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
@@ -207,6 +208,16 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     public int bindToDevice(int fd, String device) {
         SimFile file = files.get(fd);
         return file instanceof SimSocket ? 0 : noSocket(file);
+    }
+
+    @Override
+    public int linger0(int fd) {
+        throw new UnsupportedOperationException("linger0");
+    }
+
+    @Override
+    public int memInfo(int fd, MemInfo out) {
+        throw new UnsupportedOperationException("memInfo");
     }
 
     @Override
