@@ -230,6 +230,15 @@ public final class Limits {
     /** Sockets that listen for forwards: each port takes two, one for each family. */
     public static final int FORWARD_LISTENERS = 8_192;
 
+    /** Connections that wait at one of them, listen(2): net.core.somaxconn was this for long. */
+    public static final int TCP_BACKLOG = 128;
+
+    /** Connections taken from one of them in one visit: as many as the events of one turn, then others have theirs. */
+    public static final int TCP_ACCEPTS_PER_VISIT = 64;
+
+    /** Without descriptors left, accept(2) is tried again after this, ms; soon enough for who waits, and ten calls a second in vain. */
+    public static final int TCP_ACCEPT_RETRY_MS = 100;
+
     /** What is kept of a packet that an ICMP error is about, bytes: an ICMPv6 error quotes no more, RFC 4443 §3.1. */
     public static final int SOCKET_ERROR_BYTES = 1_280;
 
