@@ -94,7 +94,9 @@ public final class TapLink extends EdgeLink {
             if (n == -Errno.EAGAIN) {
                 readable = false;
             } else if (n == -Errno.EINVAL) {
-                counters.count(Drop.LINK_BAD_OFFLOAD); // the kernel could not say by the header what it had to send: that frame is gone
+                counters.count(
+                        Drop.LINK_BAD_OFFLOAD); // the kernel could not say by the header what it had to send: that
+                // frame is gone
             } else if (n <= 0) {
                 fail((int) -n);
                 return batch.count() > 0 ? batch.count() : -leaveErrno;
@@ -204,7 +206,8 @@ public final class TapLink extends EdgeLink {
                 return false;
             }
             case Errno.EIO -> counters.count(Drop.LINK_DOWN); // the interface is down: nobody is there to hear
-            case Errno.EINVAL, Errno.EMSGSIZE -> counters.count(offload.isClear() ? Drop.LINK_BAD_LENGTH : Drop.LINK_BAD_OFFLOAD);
+            case Errno.EINVAL, Errno.EMSGSIZE ->
+                counters.count(offload.isClear() ? Drop.LINK_BAD_LENGTH : Drop.LINK_BAD_OFFLOAD);
             default -> {
                 fail(-rc);
                 return false;

@@ -90,7 +90,10 @@ final class TapOffload {
         Offload o = frame.offload();
         long from = frame.l2() + o.csumStart;
         int checksum = Checksum.of(Checksum.sum(frame.bytes(), from, frame.length() - o.csumStart));
-        Octets.u16(frame.bytes(), from + o.csumOffset, checksum == 0 ? 0xffff : checksum); // 0 would say "none" in UDP, RFC 768
+        Octets.u16(
+                frame.bytes(),
+                from + o.csumOffset,
+                checksum == 0 ? 0xffff : checksum); // 0 would say "none" in UDP, RFC 768
         o.flags &= ~Offload.NEEDS_CSUM;
     }
 }

@@ -40,7 +40,8 @@ final class Tun {
     static int openTap(String name) {
         int fd = attach(name, IFF_TAP | IFF_NO_PI);
         if (fd >= 0) {
-            // a device that outlives its users may still leave checksums and segments to the last one; if it cannot be told, it never did
+            // a device that outlives its users may still leave checksums and segments to the last one; if it cannot be
+            // told, it never did
             Files.ioctl(fd, TUNSETOFFLOAD, 0);
         }
         return fd;

@@ -197,7 +197,8 @@ class TapOffloadSimulationTest {
         batch.offload(1).set(tso);
         Frames.fill(batch, 2, second);
         assertThat(link.commit(0, batch, 3)).isEqualTo(3);
-        assertThat(link.control(0, Frames.inMemory(second), 0, second.length, csum)).isTrue();
+        assertThat(link.control(0, Frames.inMemory(second), 0, second.length, csum))
+                .isTrue();
         assertThat(guest.takeFrames()).containsExactly(first, first, second, second);
         assertThat(guest.takeOffloads())
                 .usingRecursiveFieldByFieldElementComparator()

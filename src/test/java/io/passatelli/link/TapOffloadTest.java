@@ -184,7 +184,8 @@ class TapOffloadTest {
         assertThat(got.offload.flags & Offload.NEEDS_CSUM).isZero();
         long udp = got.frame.payload() + length - 333 - Udp.LENGTH;
         int sum = Checksum.pseudo4(0x0a610001, 0x0a610002, Ip4.UDP, Udp.LENGTH + 333);
-        assertThat(Checksum.add(sum, 0, got.frame.bytes(), udp, Udp.LENGTH + 333)).isEqualTo(Checksum.GOOD);
+        assertThat(Checksum.add(sum, 0, got.frame.bytes(), udp, Udp.LENGTH + 333))
+                .isEqualTo(Checksum.GOOD);
         os.close(inner);
     }
 

@@ -125,7 +125,8 @@ abstract class TapStory extends OsStory {
     void headersThatMakeSenseAreTaken() {
         int tap = openOffloadTap();
         assertThat(writes(tap, header(0, 0, 0, 0, 0, 0), frame(14))).isTrue();
-        assertThat(writes(tap, header(1, 0, 0, 0, 34, 6), packet(IP4, UDP, 200))).isTrue();
+        assertThat(writes(tap, header(1, 0, 0, 0, 34, 6), packet(IP4, UDP, 200)))
+                .isTrue();
         assertThat(writes(tap, header(1, 1, 54, 1_448, 34, 16), packet(IP4, TCP, 65_535)))
                 .isTrue();
         assertThat(writes(tap, header(1, 4, 74, 1_428, 54, 16), packet(IP6, TCP, 65_535)))
@@ -193,9 +194,15 @@ abstract class TapStory extends OsStory {
     private static byte[] packet(int etherType, int protocol, int length) {
         ByteBuffer packet = ByteBuffer.wrap(frame(length)).putShort(12, (short) etherType);
         if (etherType == IP4) {
-            packet.put(14, (byte) 0x45).putShort(16, (short) (length - 14)).put(22, (byte) 64).put(23, (byte) protocol);
+            packet.put(14, (byte) 0x45)
+                    .putShort(16, (short) (length - 14))
+                    .put(22, (byte) 64)
+                    .put(23, (byte) protocol);
         } else {
-            packet.put(14, (byte) 0x60).putShort(18, (short) (length - 54)).put(20, (byte) protocol).put(21, (byte) 64);
+            packet.put(14, (byte) 0x60)
+                    .putShort(18, (short) (length - 54))
+                    .put(20, (byte) protocol)
+                    .put(21, (byte) 64);
         }
         int l4 = etherType == IP4 ? 34 : 54;
         if (protocol == TCP) {

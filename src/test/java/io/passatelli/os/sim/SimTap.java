@@ -72,7 +72,9 @@ public final class SimTap extends SimFile {
     }
 
     private static byte[] withHeader(Offload o, byte[] frame) {
-        return header(ByteBuffer.allocate(VnetHeader.LENGTH + frame.length), o).put(frame).array();
+        return header(ByteBuffer.allocate(VnetHeader.LENGTH + frame.length), o)
+                .put(frame)
+                .array();
     }
 
     private static ByteBuffer header(ByteBuffer out, Offload o) {
@@ -167,8 +169,7 @@ public final class SimTap extends SimFile {
             case Offload.GSO_TCPV4 -> o.gsoSize > 0 && is(frame, 0x08, 0x00, PROTOCOL4, TCP, o);
             case Offload.GSO_TCPV6 -> o.gsoSize > 0 && is(frame, 0x86, 0xdd, PROTOCOL6, TCP, o);
             case Offload.GSO_UDP_L4 ->
-                o.gsoSize > 0
-                        && (is(frame, 0x08, 0x00, PROTOCOL4, UDP, o) || is(frame, 0x86, 0xdd, PROTOCOL6, UDP, o));
+                o.gsoSize > 0 && (is(frame, 0x08, 0x00, PROTOCOL4, UDP, o) || is(frame, 0x86, 0xdd, PROTOCOL6, UDP, o));
             default -> false;
         };
     }
