@@ -30,7 +30,7 @@ import java.lang.foreign.MemorySegment;
  * finds nothing says that the tap is empty: of the frames that were there when an edge was reported, no further edge comes.
  */
 public final class TapLink extends EdgeLink {
-    /** UDP segments never: the stack would send ours on as they are, and we take none. */
+    /** No segments of UDP: datagrams are taken and given one by one. */
     private static final Caps.Offloads OFFLOADS = new Caps.Offloads(true, true, true, false);
 
     private static final int ALIGN = 64;
@@ -94,9 +94,8 @@ public final class TapLink extends EdgeLink {
             if (n == -Errno.EAGAIN) {
                 readable = false;
             } else if (n == -Errno.EINVAL) {
-                counters.count(
-                        Drop.LINK_BAD_OFFLOAD); // the kernel could not say by the header what it had to send: that
-                // frame is gone
+                // the kernel has no header for what its stack left to us: that frame is gone
+                counters.count(Drop.LINK_BAD_OFFLOAD);
             } else if (n <= 0) {
                 fail((int) -n);
                 return batch.count() > 0 ? batch.count() : -leaveErrno;
