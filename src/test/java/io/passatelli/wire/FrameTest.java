@@ -415,4 +415,17 @@ class FrameTest {
         assertThat(f.payloadLength()).isZero();
         assertThat(f.srcLow() | f.dstLow()).isZero();
     }
+
+    @Test
+    void segmentsThatTheReceiverIsToCutAreOneFrameOfUpToWhatIpCounts() {
+        byte[] segment = new byte[65_535 - 20];
+        segment[12] = 0x50; // 20 bytes of header
+        Frame f = frame(toUs(0x0800, ip4(6, GUEST, PEER, segment)));
+        f.offload().flags = Offload.NEEDS_CSUM;
+        f.offload().gsoType = Offload.GSO_TCPV4;
+        f.offload().gsoSize = 1_448;
+        assertThat(f.parse()).isEqualTo(Drop.NONE);
+        assertThat(f.payloadLength()).isEqualTo(65_535 - 40);
+        assertThat(f.offload().gsoSize).isEqualTo(1_448); // parsing leaves it
+    }
 }
