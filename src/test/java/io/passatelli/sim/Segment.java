@@ -203,7 +203,7 @@ public final class Segment {
     }
 
     private long pseudoSum(int length) {
-        long sum = TCP + length;
+        long sum = (long) TCP + length;
         sum += src.isV4() ? words(0, src.v4() & 0xffff_ffffL) : words(src.high(), src.low());
         sum += dst.isV4() ? words(0, dst.v4() & 0xffff_ffffL) : words(dst.high(), dst.low());
         return sum;
