@@ -37,6 +37,8 @@ public final class GuestParty extends Party {
     @Override
     protected boolean isBroken() {
         return connection != null
+                && connection.readable() == 0 // what came before a reset can be read, and so can an end
+                && (sawEnd() || !connection.isAtEnd())
                 && switch (connection.end()) {
                     case NOT_YET, IN_ORDER -> false;
                     case REFUSED, RESET, TIMED_OUT, ABORTED -> true;

@@ -130,7 +130,8 @@ public abstract class Party {
             }
             return;
         }
-        if (!shut && written == plan.total() && (atEnd || plan.ending() != Plan.Ending.AFTER_PEER)) {
+        boolean saidAll = written == plan.total() || atEnd && written >= plan.mayWrite(read); // nobody will ask again
+        if (!shut && saidAll && (atEnd || plan.ending() != Plan.Ending.AFTER_PEER)) {
             shut = true;
             shutdownWrite();
         }

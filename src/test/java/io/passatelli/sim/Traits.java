@@ -31,6 +31,19 @@ public record Traits(
         return new Traits(v4 ? 1_460 : 1_440, 7, true, 1 << 20, 64 << 10, 4 << 20, false, 0, isn);
     }
 
+    public Traits withMss(int value) {
+        return new Traits(
+                value,
+                windowScale,
+                sackPermitted,
+                sendBufferBytes,
+                receiveBufferBytes,
+                receiveBufferMost,
+                noDelay,
+                keepaliveNs,
+                isn);
+    }
+
     /** Anything that is admitted. */
     public static Traits any(boolean v4, SplittableRandom random) {
         int most = v4 ? 1_460 : 1_440;
