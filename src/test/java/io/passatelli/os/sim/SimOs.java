@@ -327,8 +327,21 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     /** Opens the TAP that {@link #tap} gave, or gives, to the test. A second open of a queue is refused as Linux does (EBUSY). */
     @Override
     public int openTap(String name) {
+        return openTap(name, false);
+    }
+
+    @Override
+    public int openOffloadTap(String name) {
+        return tap(name).isRefusing() ? -Errno.EOPNOTSUPP : openTap(name, true);
+    }
+
+    private int openTap(String name, boolean offloads) {
         SimTap tap = tap(name);
-        return files.containsValue(tap) ? -Errno.EBUSY : open(tap);
+        if (files.containsValue(tap)) {
+            return -Errno.EBUSY;
+        }
+        tap.opened(offloads);
+        return open(tap);
     }
 
     /** There is one namespace. */
