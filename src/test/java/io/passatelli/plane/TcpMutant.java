@@ -116,12 +116,14 @@ enum TcpMutant {
         @Override
         TcpWorld.Tampering tampering(long seed) {
             SplittableRandom random = new SplittableRandom(seed);
-            return new TcpWorld.Tampering(os -> os, link -> new WatchedLink(link, new WatchedLink.Watcher() {
-                @Override
-                public boolean losesWritable() {
-                    return random.nextInt(4) == 0;
-                }
-            }));
+            return new TcpWorld.Tampering(
+                    os -> os,
+                    link -> new WatchedLink(link, new WatchedLink.Watcher() {
+                        @Override
+                        public boolean losesWritable() {
+                            return random.nextInt(4) == 0;
+                        }
+                    }));
         }
     },
     /** Half-closed is closed: the peer's data behind the guest's FIN are lost. */
@@ -164,26 +166,29 @@ enum TcpMutant {
     /** Changes one in {@code oneIn} of the segments of connections that are established; their checksums are right. */
     private static TcpWorld.Tampering segments(long seed, int oneIn, Change change) {
         SplittableRandom random = new SplittableRandom(seed);
-        return new TcpWorld.Tampering(os -> os, link -> new WatchedLink(link, new WatchedLink.Watcher() {
-            @Override
-            public void change(GuestFrame frame) {
-                Segment s = Segment.parse(frame.bytes, frame.offload);
-                if (s != null && !s.has(Segment.SYN) && !s.has(Segment.RST) && random.nextInt(oneIn) == 0) {
-                    int tcp = s.src.isV4() ? 34 : 54;
-                    ByteBuffer bytes = ByteBuffer.wrap(frame.bytes);
-                    long before = sum(bytes, tcp);
-                    change.of(bytes, tcp);
-                    if ((frame.offload.flags & Offload.NEEDS_CSUM) == 0) {
-                        // RFC 1624 §3 (eqn. 3): HC' = ~(~HC + ~m + m')
-                        long sum = (~bytes.getShort(tcp + 16) & 0xffff) + 0xffff * 8L - before + sum(bytes, tcp);
-                        while (sum >>> 16 != 0) {
-                            sum = (sum & 0xffff) + (sum >>> 16);
+        return new TcpWorld.Tampering(
+                os -> os,
+                link -> new WatchedLink(link, new WatchedLink.Watcher() {
+                    @Override
+                    public void change(GuestFrame frame) {
+                        Segment s = Segment.parse(frame.bytes, frame.offload);
+                        if (s != null && !s.has(Segment.SYN) && !s.has(Segment.RST) && random.nextInt(oneIn) == 0) {
+                            int tcp = s.src.isV4() ? 34 : 54;
+                            ByteBuffer bytes = ByteBuffer.wrap(frame.bytes);
+                            long before = sum(bytes, tcp);
+                            change.of(bytes, tcp);
+                            if ((frame.offload.flags & Offload.NEEDS_CSUM) == 0) {
+                                // RFC 1624 §3 (eqn. 3): HC' = ~(~HC + ~m + m')
+                                long sum =
+                                        (~bytes.getShort(tcp + 16) & 0xffff) + 0xffff * 8L - before + sum(bytes, tcp);
+                                while (sum >>> 16 != 0) {
+                                    sum = (sum & 0xffff) + (sum >>> 16);
+                                }
+                                bytes.putShort(tcp + 16, (short) ~sum);
+                            }
                         }
-                        bytes.putShort(tcp + 16, (short) ~sum);
                     }
-                }
-            }
-        }));
+                }));
     }
 
     /** Of the fields that may be changed. */

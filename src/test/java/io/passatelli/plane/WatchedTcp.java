@@ -81,7 +81,8 @@ final class WatchedTcp implements WatchedLink.Watcher {
 
         @Override
         public String toString() {
-            return guest + " " + guestPort + ", " + far + " " + farPort + ": to guest una " + rel(ourUna, ourIsn) + " high "
+            return guest + " " + guestPort + ", " + far + " " + farPort + ": to guest una " + rel(ourUna, ourIsn)
+                    + " high "
                     + rel(ourHigh, ourIsn) + " window to " + rel(guestEdge, ourIsn) + "; from guest high "
                     + rel(guestHigh, guestIsn) + " acked " + rel(lastAck, guestIsn) + " edge " + rel(ourEdge, guestIsn)
                     + (guestFin ? " FIN" : "") + (reset ? " RST sent" : "") + (guestReset ? " RST came" : "");
