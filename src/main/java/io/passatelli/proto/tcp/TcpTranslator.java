@@ -369,6 +369,10 @@ public final class TcpTranslator implements Handler {
     /** {@code flow} was in a list. */
     @HotPath
     long onVisit(TcpFlow flow, long allowanceBytes, long nowNs) {
+        if (flow.phase() == TcpFlow.Phase.SYN_ACK_TO_GUEST || flow.phase() == TcpFlow.Phase.SYN_TO_GUEST) {
+            handshakes.say(flow);
+            return 0;
+        }
         if (flow.ackDue || flow.duplicatesDue > 0) {
             guestData.tell(flow);
         }

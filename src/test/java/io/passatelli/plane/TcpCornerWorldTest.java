@@ -1,0 +1,65 @@
+package io.passatelli.plane;
+
+import io.passatelli.sim.GuestTcp;
+import io.passatelli.sim.Plan;
+import io.passatelli.sim.Traits;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+import static io.passatelli.plane.PlaneScenario.MS;
+import static io.passatelli.plane.PlaneScenario.S;
+import static org.assertj.core.api.Assertions.assertThat;
+
+/** {@link TcpWorld}s made for one thing that went wrong in others. */
+@Tag("sim")
+class TcpCornerWorldTest {
+    private static final Traits USUAL = Traits.usual(true, 1_000);
+
+    private static TcpWorld calm() {
+        return new TcpWorld(1, TcpWorld.Shape.calm(), TcpWorld.Tampering.NONE);
+    }
+
+    private static Plan[] plans(long guestSends, long farSends) {
+        return new Plan[] {Plan.bulk(1, guestSends), Plan.bulk(2, farSends)};
+    }
+
+    private static TcpWorld.Talk talk(TcpWorld world, TcpWorld.Kind kind, Plan[] plans) {
+        return world.talk(kind, 0, true, plans, USUAL, MS);
+    }
+
+    private static GuestTcp guest(TcpWorld.Talk talk) {
+        GuestTcp tcp = talk.guest.connection();
+        if (tcp == null) {
+            throw new AssertionError("the guest has no connection");
+        }
+        return tcp;
+    }
+
+    @Test
+    void synAckWaitsForALinkThatIsFull() {
+        try (TcpWorld world = calm()) {
+            TcpWorld.Talk talk = talk(world, TcpWorld.Kind.OUTBOUND, plans(10, 10));
+            world.scenario.link.guestStopsAfter(0, 0);
+            world.runs(20 * MS);
+            assertThat(guest(talk).state()).isEqualTo(GuestTcp.State.SYN_SENT);
+            world.scenario.link.guestReads(0);
+            world.runs(5 * MS);
+            assertThat(guest(talk).isSynchronized()).isTrue();
+            world.live();
+        }
+    }
+
+    @Test
+    void synWaitsForALinkThatIsFull() {
+        try (TcpWorld world = calm()) {
+            TcpWorld.Talk talk = talk(world, TcpWorld.Kind.INBOUND, plans(10, 10));
+            world.scenario.link.guestStopsAfter(0, 0);
+            world.runs(20 * MS);
+            assertThat(talk.guest.connection()).isNull();
+            world.scenario.link.guestReads(0);
+            world.runs(5 * MS);
+            assertThat(talk.guest.connection()).isNotNull();
+            world.live();
+        }
+    }
+}
