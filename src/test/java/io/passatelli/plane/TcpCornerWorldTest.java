@@ -62,4 +62,23 @@ class TcpCornerWorldTest {
             world.live();
         }
     }
+
+    @Test
+    void lastAcknowledgmentWaitsForALinkThatIsFull() {
+        try (TcpWorld world = calm()) {
+            Plan[] plans = plans(10, 10);
+            plans[0] = plans[0].writing(10, 0).pausing(0, 50 * MS).ending(Plan.Ending.AFTER_PEER, 0);
+            TcpWorld.Talk talk = talk(world, TcpWorld.Kind.OUTBOUND, plans);
+            world.runs(30 * MS);
+            assertThat(guest(talk).state()).isEqualTo(GuestTcp.State.CLOSE_WAIT);
+            world.scenario.link.guestStopsAfter(0, 0);
+            world.runs(40 * MS); // the guest reads, sees the end and says its own
+            assertThat(guest(talk).state()).isEqualTo(GuestTcp.State.LAST_ACK);
+            world.scenario.link.guestReads(0);
+            world.runs(5 * MS);
+            assertThat(guest(talk).state()).isEqualTo(GuestTcp.State.CLOSED);
+            assertThat(guest(talk).end()).isEqualTo(GuestTcp.End.IN_ORDER);
+            world.live();
+        }
+    }
 }

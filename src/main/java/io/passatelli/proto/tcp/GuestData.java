@@ -341,11 +341,10 @@ final class GuestData {
         flow.toSocketBecomes(TcpFlow.Half.FIN_RELAYED);
         flow.ackDue = true;
         if (flow.isDone()) {
-            boolean ignored = control.ack(flow);
-            owner.end(flow);
-            return false;
+            tell(flow);
+            owner.endIfDone(flow);
         }
-        return true;
+        return flow.isOpen();
     }
 
     /** Moves the edge, and tells the guest what it should know. */

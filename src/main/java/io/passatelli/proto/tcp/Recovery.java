@@ -85,7 +85,7 @@ final class Recovery {
         if (bytes < news && flow.toGuest() == TcpFlow.Half.FIN_RELAYED) {
             flow.toGuestBecomes(TcpFlow.Half.FIN_ACKED);
             if (flow.isDone()) {
-                owner.end(flow);
+                owner.endIfDone(flow);
                 return false;
             }
         }

@@ -376,6 +376,10 @@ public final class TcpTranslator implements Handler {
         if (flow.ackDue || flow.duplicatesDue > 0) {
             guestData.tell(flow);
         }
+        if (flow.isDone()) {
+            endIfDone(flow);
+            return 0;
+        }
         return hostData.pump(flow, allowanceBytes, nowNs);
     }
 
@@ -431,6 +435,13 @@ public final class TcpTranslator implements Handler {
             int ignored = os.linger0(flow.fd);
         }
         end(flow);
+    }
+
+    /** Ends {@code flow} if both sides have said all and know it: the last acknowledgment may still wait for the link. */
+    void endIfDone(TcpFlow flow) {
+        if (flow.isDone() && !flow.ackDue) {
+            end(flow);
+        }
     }
 
     /** Ends {@code flow}, unless it has ended. */
