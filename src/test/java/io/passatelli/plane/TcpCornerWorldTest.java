@@ -64,6 +64,24 @@ class TcpCornerWorldTest {
     }
 
     @Test
+    void resetWaitsForALinkThatIsFull() {
+        try (TcpWorld world = calm()) {
+            Plan[] plans = plans(0, 10);
+            plans[0] = plans[0].ending(Plan.Ending.AFTER_PEER, 0);
+            plans[1] = plans[1].writing(1, 20 * MS).ending(Plan.Ending.EARLY_RESET, 5);
+            TcpWorld.Talk talk = talk(world, TcpWorld.Kind.OUTBOUND, plans);
+            world.runs(70 * MS);
+            world.scenario.link.guestStopsAfter(0, 0);
+            world.runs(30 * MS);
+            assertThat(talk.far.leftEarly()).isTrue();
+            world.scenario.link.guestReads(0);
+            world.runs(5 * MS);
+            assertThat(guest(talk).end()).isEqualTo(GuestTcp.End.RESET);
+            world.live();
+        }
+    }
+
+    @Test
     void lastAcknowledgmentWaitsForALinkThatIsFull() {
         try (TcpWorld world = calm()) {
             Plan[] plans = plans(10, 10);

@@ -456,6 +456,7 @@ public final class TcpTranslator implements Handler {
 
     /** The link has room again. */
     public void onLinkWritable() {
+        control.resetsThatWait();
         hostData.onLinkWritable();
     }
 
@@ -472,6 +473,7 @@ public final class TcpTranslator implements Handler {
     }
 
     public void onLinkDown() {
+        control.forgetResets();
         hostData.onLinkDown();
     }
 
