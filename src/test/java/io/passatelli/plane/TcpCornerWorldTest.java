@@ -99,4 +99,28 @@ class TcpCornerWorldTest {
             world.live();
         }
     }
+
+    @Test
+    void whatFitsIntoASmallWindowGoesAtOnce() {
+        TcpWorld.Shape shape = TcpWorld.Shape.calm().withGuestLatency(20 * MS);
+        try (TcpWorld world = new TcpWorld(1, shape, TcpWorld.Tampering.NONE)) {
+            Plan[] plans = plans(0, 3_300);
+            plans[0] = plans[0].pausing(0, 500 * MS);
+            plans[1] = plans[1].writing(1_500, 15 * MS); // the third finds two in flight, and is smaller than what they leave
+            Traits narrow = new Traits(1_460, -1, false, 10_000, 4_096, 4_096, false, 0, 7);
+            world.talk(TcpWorld.Kind.OUTBOUND, 0, true, plans, narrow, 0);
+            world.live();
+        }
+    }
+
+    @Test
+    void aZeroWindowOpensWithoutAProbe() {
+        try (TcpWorld world = calm()) {
+            Plan[] plans = plans(6_000_000, 0);
+            plans[1] = plans[1].pausing(100_000, 3 * S); // all buffers on the way fill
+            TcpWorld.Talk talk = talk(world, TcpWorld.Kind.OUTBOUND, plans);
+            world.live();
+            assertThat(guest(talk).reopenedByProbe()).isZero();
+        }
+    }
 }
