@@ -16,4 +16,9 @@ class TcpSeedsTest {
     void whatASocketDoesNotTakeIsKept() {
         live(21);
     }
+
+    @Test
+    void theWindowDoesNotGoOnWithTheAcknowledgmentInASegmentThatComesAgain() {
+        live(874);
+    }
 }
