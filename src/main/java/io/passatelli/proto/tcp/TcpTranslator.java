@@ -369,8 +369,16 @@ public final class TcpTranslator implements Handler {
     /** {@code flow} was in a list. */
     @HotPath
     long onVisit(TcpFlow flow, long allowanceBytes, long nowNs) {
+        if (flow.phase() == TcpFlow.Phase.SYN_ACK_TO_GUEST || flow.phase() == TcpFlow.Phase.SYN_TO_GUEST) {
+            handshakes.say(flow);
+            return 0;
+        }
         if (flow.ackDue || flow.duplicatesDue > 0) {
             guestData.tell(flow);
+        }
+        if (flow.isDone()) {
+            endIfDone(flow);
+            return 0;
         }
         return hostData.pump(flow, allowanceBytes, nowNs);
     }
@@ -429,6 +437,13 @@ public final class TcpTranslator implements Handler {
         end(flow);
     }
 
+    /** Ends {@code flow} if both sides have said all and know it: the last acknowledgment may still wait for the link. */
+    void endIfDone(TcpFlow flow) {
+        if (flow.isDone() && !flow.ackDue) {
+            end(flow);
+        }
+    }
+
     /** Ends {@code flow}, unless it has ended. */
     void end(TcpFlow flow) {
         if (flow.index() == FlowTable.NONE) {
@@ -441,6 +456,7 @@ public final class TcpTranslator implements Handler {
 
     /** The link has room again. */
     public void onLinkWritable() {
+        control.resetsThatWait();
         hostData.onLinkWritable();
     }
 
@@ -457,6 +473,7 @@ public final class TcpTranslator implements Handler {
     }
 
     public void onLinkDown() {
+        control.forgetResets();
         hostData.onLinkDown();
     }
 
