@@ -46,6 +46,7 @@ final class SimTcp extends SimSocket {
     private SimNet.@Nullable Endpoint remote;
     private final boolean far;
     private boolean ownsPort;
+    private boolean portWasAsked;
     private long wayNs; // to the other end, beside what the chooser adds
     private @Nullable Runnable owner; // of a far end
     private boolean deaf;
@@ -159,6 +160,7 @@ final class SimTcp extends SimSocket {
         if (!wanted.isUnspecified() && !kernel.net.isLocal(wanted)) {
             return -Errno.EADDRNOTAVAIL;
         }
+        portWasAsked = address.port() != 0;
         return bind(wanted, address.port()) ? 0 : -Errno.EADDRINUSE;
     }
 
@@ -214,10 +216,27 @@ final class SimTcp extends SimSocket {
                 yield first ? 0 : -Errno.EISCONN; // connect(2) tells the success of a non-blocking one once
             }
             case CLOSED -> {
+                if (connectToldOnce) {
+                    yield -Errno.EISCONN;
+                }
                 int errno = takeError();
+                becomeFresh();
                 yield errno != 0 ? -errno : -Errno.ECONNABORTED;
             }
         };
+    }
+
+    /** {@code tcp_disconnect} after a connect(2) that failed. */
+    private void becomeFresh() {
+        state = State.NEW;
+        shutRead = false;
+        shutWrite = false;
+        peer = null;
+        if (ownsPort && !portWasAsked) {
+            kernel.net.tcp.free(this);
+            ownsPort = false;
+            local = new SimNet.Endpoint(v4 ? Ip.v4(0) : Ip.UNSPECIFIED6, 0);
+        }
     }
 
     private int connect(Ip to, int port) {
@@ -242,6 +261,8 @@ final class SimTcp extends SimSocket {
         state = State.CONNECTING;
         FarHost host = kernel.net.knownHost(far ? local.address() : to);
         wayNs = host == null ? 0 : host.wayNs();
+        overhead = kernel.chooser().count(Choice.OVERHEAD, 0, HEADER_CHARGE);
+        chargedAtMost = PIECE_CHARGE;
         synTo(to, port, 0);
     }
 
@@ -301,6 +322,7 @@ final class SimTcp extends SimSocket {
     private void established() {
         if (state == State.CONNECTING && !released) {
             state = State.CONNECTED;
+            overhead = 0;
             edges(ANY);
         }
     }
@@ -450,6 +472,9 @@ final class SimTcp extends SimSocket {
     private long charged() {
         if (kernel.settings.lockstep()) {
             return chargedAtMost;
+        }
+        if (state == State.CONNECTING) {
+            return overhead; // the SYN
         }
         long payload = state == State.CLOSED ? 0 : queued();
         return payload == 0 ? 0 : payload + overhead;
