@@ -14,7 +14,7 @@ WORLDS ?= 40
 FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionHeadersKeepTheirPromises' \
     'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
-    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused'
+    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder'
 
 .PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-jmh fuzz sim format clean
 

@@ -475,7 +475,8 @@ class TcpHandshakeScenarioTest {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.asked().gets(seg("S"));
             c.far().reset();
-            t.runs(0).hasFlows(0);
+            t.runs(0);
+            t.hasFlows(0);
             c.takeAll();
             c.sends(seg("SA").seq(0).ack(1)).gets(seg("R").seq(1)).silent();
         }

@@ -101,7 +101,8 @@ class TcpResetScenarioTest {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = in(state, t);
             c.far().reset();
-            t.runs(0).hasFlows(0);
+            t.runs(0);
+            t.hasFlows(0);
             if (state == State.SYN_SENT) {
                 c.takeAll(); // a guest in SYN-RECEIVED needs it, one that said nothing yet does not
             } else {
@@ -237,7 +238,8 @@ class TcpResetScenarioTest {
             old.gets(seg("A").seq(1).ack(1));
             old.sends(seg("R").seq(1)).silent();
             assertThat(oldFar.wasReset()).isTrue();
-            t.hasFlows(0).runs(S);
+            t.hasFlows(0);
+            t.runs(S);
             TcpTalk again = t.connect(t.talk(PlaneScenario.GUEST, 40_000, TcpScenario.FAR4, TcpScenario.FAR_PORT)
                     .options(1460, 7)
                     .startsAt(start));

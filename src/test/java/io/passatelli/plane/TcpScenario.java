@@ -3,6 +3,7 @@ package io.passatelli.plane;
 import io.passatelli.base.Ip;
 import io.passatelli.config.PortForward;
 import io.passatelli.link.GuestFrame;
+import io.passatelli.link.SimLink;
 import io.passatelli.os.Os;
 import io.passatelli.os.sim.FarListener;
 import io.passatelli.os.sim.StreamPeer;
@@ -25,7 +26,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * 80 of hosts elsewhere, whose end {@link StreamPeer} is; hosts speak to port 8080 of ours, which is the guest's port 22. Frames of other
  * protocols that the guest gets are thrown away.
  */
-final class TcpScenario implements AutoCloseable {
+final class TcpScenario implements TcpGround, AutoCloseable {
     static final String FAR4 = "192.0.2.7";
     static final String FAR6 = "2001:db8::7";
     static final int FAR_PORT = 80;
@@ -116,9 +117,14 @@ final class TcpScenario implements AutoCloseable {
         return v4 ? PlaneScenario.GUEST : PlaneScenario.GUEST6;
     }
 
-    TcpScenario runs(long ns) {
+    @Override
+    public void guestSends(byte[] frame) {
+        plane.guestSends(frame);
+    }
+
+    @Override
+    public void runs(long ns) {
         plane.runs(ns);
-        return this;
     }
 
     /** A conversation that the guest is about to begin, from a port of its own; whether a host listens is for the test to say. */
@@ -135,6 +141,11 @@ final class TcpScenario implements AutoCloseable {
     /** A host listens at {@link #FAR_PORT}. */
     FarListener listens(boolean v4) {
         return listeners.computeIfAbsent(far(v4), far -> plane.os.listenFar(Ip.parse(far), FAR_PORT));
+    }
+
+    /** Another one, somewhere else. */
+    FarListener listens(String far, int port) {
+        return plane.os.listenFar(Ip.parse(far), port);
     }
 
     /** A conversation whose handshake is over; the guest takes segments of 1460 bytes and scales its window by 7. */
@@ -172,9 +183,19 @@ final class TcpScenario implements AutoCloseable {
         return asked().accepts();
     }
 
-    /** Gives each frame that the guest got to its conversation. */
-    void sort() {
-        for (GuestFrame frame : plane.link.seen()) {
+    @Override
+    public void sort() {
+        sort(plane.link, talks, unclaimed);
+    }
+
+    @Override
+    public void sort(TcpTalk talk) {
+        sort();
+    }
+
+    /** What {@code link} has for the guest goes to those of {@code talks} that it is for, or else to {@code unclaimed}. */
+    static void sort(SimLink link, Map<String, TcpTalk> talks, List<TcpSegment> unclaimed) {
+        for (GuestFrame frame : link.seen()) {
             if (!TcpSegment.isIn(frame.bytes)) {
                 continue;
             }
@@ -187,7 +208,7 @@ final class TcpScenario implements AutoCloseable {
                 talk.inbox.add(segment);
             }
         }
-        plane.link.forgetSeen();
+        link.forgetSeen();
     }
 
     /** What came for no conversation of the test's, since it was asked the last time. */

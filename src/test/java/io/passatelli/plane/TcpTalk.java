@@ -85,7 +85,7 @@ final class TcpTalk {
     private static final int FAR_PIECE = 16_384;
 
     final Deque<TcpSegment> inbox = new ArrayDeque<>();
-    private final TcpScenario t;
+    private final TcpGround t;
     private final TcpSegment names;
     private @Nullable StreamPeer far;
 
@@ -109,7 +109,7 @@ final class TcpTalk {
     private long ackedByGuest;
     private final ByteArrayOutputStream received = new ByteArrayOutputStream();
 
-    TcpTalk(TcpScenario t, String from, int fromPort, String to, int toPort) {
+    TcpTalk(TcpGround t, String from, int fromPort, String to, int toPort) {
         this.t = t;
         names = TcpSegment.between(from, fromPort, to, toPort);
     }
@@ -232,7 +232,7 @@ final class TcpTalk {
 
     /** The guest sends this; nothing happens yet. */
     TcpTalk puts(Line line) {
-        t.plane.guestSends(made(line).fromGuest());
+        t.guestSends(made(line).fromGuest());
         return this;
     }
 
@@ -354,7 +354,7 @@ final class TcpTalk {
 
     /** The next segment, whatever it is; its place in the trace is noted. */
     TcpSegment take() {
-        t.sort();
+        t.sort(this);
         TcpSegment segment = inbox.poll();
         if (segment == null) {
             throw new AssertionError("nothing came for " + name());
