@@ -52,8 +52,8 @@ class TcpHandshakeScenarioTest {
         try (var t = TcpScenario.standard()) {
             t.plane.host(far(v4)).away(50 * MS);
             FarListener listener = t.listens(v4);
-            TcpTalk c = t.talk(v4).options(1460, 7).syn().silentFor(90 * MS);
-            TcpSegment answer = c.runs(20 * MS).take(seg("SA").seq(0).ack(1));
+            TcpTalk c = t.talk(v4).options(1460, 7).syn().silentFor(45 * MS);
+            TcpSegment answer = c.runs(60 * MS).take(seg("SA").seq(0).ack(1));
             assertThat(answer.window()).isBetween(1, 65_535);
             c.sends(seg("A")).silentFor(100 * MS);
             assertThat(listener.accept()).isNotNull();
@@ -175,28 +175,18 @@ class TcpHandshakeScenarioTest {
 
     /** Four a second apart, then ever later; what comes behind them is still there. */
     private static void assertRetries(TcpScenario t, TcpTalk c, String flags) {
-        for (int i = 0; i < 4; i++) {
-            c.silentFor(990 * MS).runs(20 * MS).gets(seg(flags).seq(0));
-        }
         long startNs = t.plane.clock.nowNs();
-        List<Long> at = new ArrayList<>();
-        while (at.size() < 3) {
-            c.silent();
-            while (c.inbox.isEmpty()) {
-                t.runs(50 * MS);
-                t.sort();
-                assertThat(t.plane.clock.nowNs() - startNs).isLessThan(60 * S);
-            }
-            at.add(t.plane.clock.nowNs() - startNs);
-            c.gets(seg(flags).seq(0));
-        }
-        assertThat(at.get(1) - at.get(0)).isBetween(3 * (at.get(0)) / 2, 5 * at.get(0) / 2);
-        assertThat(at.get(2) - at.get(1)).isBetween(3 * (at.get(1) - at.get(0)) / 2, 5 * (at.get(1) - at.get(0)) / 2);
-        long lastNs = t.plane.clock.nowNs();
+        List<Long> seconds = new ArrayList<>();
         while (t.plane.stats().flows() > 0) {
-            t.runs(S);
-            assertThat(t.plane.clock.nowNs() - lastNs).isLessThan(40 * S);
+            assertThat(t.plane.clock.nowNs() - startNs).isLessThan(60 * S);
+            t.runs(50 * MS);
+            t.sort();
+            if (!c.inbox.isEmpty() && c.inbox.peek().has(TcpSegment.SYN)) {
+                seconds.add((t.plane.clock.nowNs() - startNs) / S);
+                c.gets(seg(flags).seq(0));
+            }
         }
+        assertThat(seconds).containsExactly(1L, 2L, 3L, 4L, 6L, 10L, 18L);
     }
 
     @Test
@@ -275,7 +265,7 @@ class TcpHandshakeScenarioTest {
         "00020403e8, 536", // behind the end of the list
         "0200020403e80000, 536", // lengths that cannot be end the list
         "0201020403e80000, 536",
-        "020303e8020403e8, 1000", // the length of something else
+        "02030301020403e8, 1000", // the length of something else
         "fe06aabbccdd020403e80000, 1000",
         "020403e8fe29, 1000", // longer than the header
         "020403e80101fe, 1000" // cut off
@@ -283,8 +273,8 @@ class TcpHandshakeScenarioTest {
     void segmentsKeepToTheGuestsMss(String options, int expected) {
         try (var t = TcpScenario.standard()) {
             FarListener listener = t.listens(true);
-            TcpTalk c = t.talk(true).sends(seg("S").options(options)).gets(seg("SA").options("020405b4"));
-            c.readsSegmentsOf(1460).sends(seg("A"));
+            TcpTalk c = t.talk(true).options(1460, -1).sends(seg("S").options(options));
+            c.gets(seg("SA").options("020405b4")).sends(seg("A"));
             c.far(requireNonNull(listener.accept())).far().sendAll(TcpScenario.bytes(3000));
             List<TcpSegment> got = c.runs(0).takeAll();
             assertThat(got.getFirst().payload()).hasSize(expected);
@@ -391,7 +381,7 @@ class TcpHandshakeScenarioTest {
             StreamPeer peer = requireNonNull(listener.accept());
             peer.sendAll(bytes("220 hello")).shutdownWrite();
             c.silentFor(100 * MS).sends(seg("A"));
-            c.gets(data("220 hello")).gets(seg("FA").seq(10)).sends(seg("A")).silent();
+            c.gets(seg("FPA").data("220 hello")).sends(seg("A")).silent();
             t.hasFlows(1);
         }
     }
@@ -485,7 +475,7 @@ class TcpHandshakeScenarioTest {
     @Test
     void addressesThatAreTheHostsLoopbackAreTheGatewaysForTheGuest() {
         try (var t = TcpScenario.standard()) {
-            t.plane.os.connectTcp(Ip.parse("127.0.0.1"), HOST_PORT);
+            t.plane.host("127.0.0.1").connect(Ip.parse("127.0.0.1"), HOST_PORT);
             t.runs(0);
             TcpSegment syn = t.unclaimed().getFirst();
             assertThat(syn.src()).isEqualTo(GATEWAY);

@@ -4,6 +4,7 @@ import io.passatelli.config.PortForward;
 import io.passatelli.link.SimLink;
 import io.passatelli.wire.TcpSegment;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
@@ -27,7 +28,7 @@ final class TcpLoopback implements TcpGround, AutoCloseable {
 
     private final Map<String, TcpTalk> talks = new HashMap<>();
     private final List<TcpSegment> unclaimed = new ArrayList<>();
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final List<Closeable> open = new ArrayList<>();
     private int nextPort = 20_000;
 
     TcpLoopback() throws IOException {
@@ -164,8 +165,8 @@ final class TcpLoopback implements TcpGround, AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
-        for (AutoCloseable one : open) {
+    public void close() throws IOException {
+        for (Closeable one : open) {
             one.close();
         }
         plane.close();

@@ -35,7 +35,15 @@ final class TcpScenario implements TcpGround, AutoCloseable {
     private static final int FIRST_PORT = 40_000;
 
     /** One answer of the kernel to the plane that is not the kernel's own. */
-    private record Refusal(int errno, int[] left) {}
+    private static final class Refusal {
+        final int errno;
+        int left;
+
+        Refusal(int errno, int times) {
+            this.errno = errno;
+            left = times;
+        }
+    }
 
     final PlaneScenario plane;
     private final Map<String, Integer> calls;
@@ -82,7 +90,7 @@ final class TcpScenario implements TcpGround, AutoCloseable {
                         options.add(arguments[1] + "/" + arguments[2] + "=" + arguments[3]);
                     }
                     Refusal refusal = refusals.get(name);
-                    if (refusal != null && refusal.left[0]-- > 0) {
+                    if (refusal != null && refusal.left-- > 0) {
                         return method.getReturnType() == long.class ? (Object) (long) -refusal.errno : -refusal.errno;
                     }
                     try {
@@ -100,7 +108,7 @@ final class TcpScenario implements TcpGround, AutoCloseable {
 
     /** The next {@code times} calls of {@code name} fail. */
     TcpScenario fails(String name, int errno, int times) {
-        refusals.put(name, new Refusal(errno, new int[] {times}));
+        refusals.put(name, new Refusal(errno, times));
         return this;
     }
 

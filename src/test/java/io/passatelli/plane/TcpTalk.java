@@ -82,7 +82,7 @@ final class TcpTalk {
 
     private static final long NOT_SAID = Long.MIN_VALUE;
     private static final int NONE = -1;
-    private static final int FAR_PIECE = 16_384;
+    private static final int FAR_PIECE = 60_000;
 
     final Deque<TcpSegment> inbox = new ArrayDeque<>();
     private final TcpGround t;
@@ -160,19 +160,13 @@ final class TcpTalk {
         return this;
     }
 
-    /** However small the MSS that the guest said, segments up to this are not found too long: what we take for it is the test's to look at. */
-    TcpTalk readsSegmentsOf(int bytes) {
-        mss = bytes;
-        return this;
-    }
-
     /** The window in the guest's segments from now on, not scaled. */
     TcpTalk window(int raw) {
         window = raw;
         return this;
     }
 
-    /** What the guest's SYN says; a scale of -1: no option. */
+    /** What the guest's SYN says, or is to be taken as saying; a scale of -1: no option. */
     TcpTalk options(int itsMss, int scale) {
         mss = itsMss;
         offeredScale = scale;
@@ -260,8 +254,6 @@ final class TcpTalk {
         }
         if ((flags & SYN) != 0) {
             guestEdge = Math.max(guestEdge, 1L + raw);
-            offeredScale = segment.windowScale();
-            mss = segment.mss() <= 0 ? 536 : segment.mss();
             if (ourStartKnown) { // the answer to ours
                 guestScale = scale();
                 ourScale = offeredScale == NONE ? 0 : ourScale;
