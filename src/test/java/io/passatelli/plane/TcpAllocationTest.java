@@ -25,9 +25,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** The loop thread allocates nothing per segment, either way: counted by the JVM itself while a connection goes to an echo on the loopback and back. */
 class TcpAllocationTest {
     private static final int WARM_UP_BYTES = 60_000_000;
-    private static final int BYTES = 20_000_000;
-    /** Of 1000 bytes each, at least one frame each way. */
-    private static final int FRAMES = 40_000;
+    private static final int BYTES = 60_000_000;
+    /** Of at most 1460 bytes each, and some acknowledgments. */
+    private static final int FRAMES = 100_000;
 
     @ParameterizedTest
     @ValueSource(strings = {"127.0.0.1", "::1"})

@@ -96,10 +96,11 @@ final class TcpLoopback implements TcpGround, AutoCloseable {
         return talk;
     }
 
-    /** The guest's side of a connection that a host makes; the SYN is next. */
+    /** The guest's side of a connection that a host makes; the SYN is next. Whatever else came for nobody is forgotten. */
     TcpTalk asked() {
         plane.until(() -> {
             sort();
+            unclaimed.removeIf(s -> s.flags() != TcpSegment.SYN);
             return !unclaimed.isEmpty();
         });
         TcpSegment syn = unclaimed.removeFirst();

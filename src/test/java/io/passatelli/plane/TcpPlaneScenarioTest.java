@@ -231,7 +231,7 @@ class TcpPlaneScenarioTest {
             for (TcpTalk c : all) {
                 frames += c.takeAll().size();
             }
-            assertThat(frames).isBetween(200, 256 + 8); // each may have one
+            assertThat(frames).isBetween(200, 256 + 8 * 3); // each may have one, and short ones
             for (int i = 0; i < 200; i++) {
                 for (TcpTalk c : all) {
                     c.takeAll();
@@ -285,7 +285,7 @@ class TcpPlaneScenarioTest {
             t.runs(MS);
             int turns = t.calls("epollWait");
             t.runs(10 * S);
-            assertThat(t.calls("epollWait") - turns).isLessThan(10 * 20);
+            assertThat(t.calls("epollWait") - turns).isLessThan(10 * 30);
             all.getFirst().sends(seg("R"));
             t.runs(S);
             assertThat(t.unclaimed()).hasSizeBetween(1, 2).allMatch(s -> s.flags() == TcpSegment.SYN);

@@ -419,14 +419,12 @@ class TcpToGuestScenarioTest {
             TcpTalk c = inFlight(t, 1);
             List<TcpSegment> got = new ArrayList<>();
             List<Long> when = arrivals(t, c, 700 * S, got);
-            System.out.println(when.stream().map(x -> x / MS).toList());
             TcpSegment last = got.removeLast();
             assertThat(last.has(TcpSegment.RST)).isTrue();
             assertThat(got).hasSize(10).allSatisfy(s -> {
                 assertThat(s.seq() - c.ourStart()).isEqualTo(1);
                 assertThat(s.payload()).hasSize(MSS);
             });
-            System.out.println(when.stream().map(x -> x / MS).toList());
             long gapMs = 200;
             long atMs = 0;
             for (int i = 0; i < 10; i++) {
