@@ -327,8 +327,21 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     /** Opens the TAP that {@link #tap} gave, or gives, to the test. A second open of a queue is refused as Linux does (EBUSY). */
     @Override
     public int openTap(String name) {
+        return openTap(name, false);
+    }
+
+    @Override
+    public int openOffloadTap(String name) {
+        return tap(name).isRefusing() ? -Errno.EOPNOTSUPP : openTap(name, true);
+    }
+
+    private int openTap(String name, boolean offloads) {
         SimTap tap = tap(name);
-        return files.containsValue(tap) ? -Errno.EBUSY : open(tap);
+        if (files.containsValue(tap)) {
+            return -Errno.EBUSY;
+        }
+        tap.opened(offloads);
+        return open(tap);
     }
 
     /** There is one namespace. */
@@ -391,6 +404,11 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     /** An echo reply arrives that nobody asked for, or a forged one; the identifier in it says which socket gets it, whoever it is {@code from}. */
     public void echoReply(Ip from, byte[] message) {
         kernel.net.echoReply(from, message);
+    }
+
+    /** Bytes that have arrived at the TCP socket {@code fd} and are not read; 0 if it is none. */
+    public long readable(int fd) {
+        return files.get(fd) instanceof SimTcp socket ? socket.readable() : 0;
     }
 
     /** A host elsewhere listens at {@code address} and {@code port}. */
