@@ -166,6 +166,23 @@ class TcpCloseScenarioTest {
     }
 
     @Test
+    void finDoesNotGoBeyondTheWindowWithItsData() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connect(t.talk(true).options(1460, 0).window(1000));
+            c.far().sendAll(bytes(1000)).shutdownWrite();
+            t.runs(0);
+            c.gets(data(bytes(1000))).silentFor(5 * MS);
+            c.sends(ack(1001).window(0)).silentFor(150 * MS);
+            c.runs(100 * MS).gets(seg("A").seq(1000)).sends(ack(1001).window(0)).silent();
+            c.sends(ack(1001).window(1))
+                    .gets(seg("FA").seq(1001))
+                    .sends(seg("A"))
+                    .silentFor(S);
+            t.hasFlows(1);
+        }
+    }
+
+    @Test
     void hostsFinIsRepeatedUntilTheGuestAcknowledgesIt() {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();

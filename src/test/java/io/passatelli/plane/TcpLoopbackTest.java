@@ -9,9 +9,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.File;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -71,7 +76,8 @@ class TcpLoopbackTest {
             });
             c.sends(seg("A"));
             assertThat(t.flows()).isZero();
-            assertThat(t.plane.count(Drop.TCP_GAP) + t.plane.count(Drop.TCP_NO_ROOM)).isZero();
+            assertThat(t.plane.count(Drop.TCP_GAP) + t.plane.count(Drop.TCP_NO_ROOM))
+                    .isZero();
         }
     }
 
@@ -97,7 +103,7 @@ class TcpLoopbackTest {
     @Test
     void refusedIsRefused() throws Exception {
         try (var t = new TcpLoopback()) {
-            TcpSegment reset = t.talk(true, LoopbackPlane.freePort()).syn().take();
+            TcpSegment reset = t.talk(true, TcpLoopback.freePort()).syn().take();
             assertThat(reset.flags()).isEqualTo(TcpSegment.RST | TcpSegment.ACK);
             assertThat(t.flows()).isZero();
         }
@@ -114,11 +120,32 @@ class TcpLoopbackTest {
                 c.sends(seg("R"));
                 t.plane.until(() -> TcpLoopback.read(host, ByteBuffer.allocate(1)) == -2);
             } else {
-                host.setOption(java.net.StandardSocketOptions.SO_LINGER, 0);
+                host.setOption(StandardSocketOptions.SO_LINGER, 0);
                 host.close();
                 c.gets(seg("RA"));
             }
             assertThat(t.flows()).isZero();
+        }
+    }
+
+    /** RFC 6093 §4: urgent data keep their place among the others. */
+    @Test
+    void urgentDataOfTheHostKeepTheirPlace() throws Exception {
+        try (var t = new TcpLoopback();
+                ServerSocket server = new ServerSocket(0, 8, InetAddress.getLoopbackAddress())) {
+            TcpTalk c = t.talk(true, server.getLocalPort()).handshake();
+            try (Socket host = server.accept()) {
+                host.getOutputStream().write("ab".getBytes(StandardCharsets.US_ASCII));
+                host.sendUrgentData('c');
+                host.getOutputStream().write("de".getBytes(StandardCharsets.US_ASCII));
+                t.plane.until(() -> {
+                    if (!c.takeAll().isEmpty()) {
+                        c.puts(seg("A"));
+                    }
+                    return c.received().length >= 5;
+                });
+                assertThat(c.received()).isEqualTo("abcde".getBytes(StandardCharsets.US_ASCII));
+            }
         }
     }
 
@@ -146,7 +173,9 @@ class TcpLoopbackTest {
             assertThat(t.flows()).isEqualTo(Limits.TCP_FLOWS_FROM_GUEST);
             assertThat(t.plane.count(Drop.FLOW_TABLE_FULL)).isEqualTo(20_000 - Limits.TCP_FLOWS_FROM_GUEST);
             t.unclaimed();
-            assertThat(liveBytes() - live).as("bytes for each half-open connection").isLessThan(9_216L * 3_000);
+            assertThat(liveBytes() - live)
+                    .as("bytes for each half-open connection")
+                    .isLessThan(9_216L * 3_000);
             SocketChannel peer = t.connects(true);
             TcpTalk c = t.asked().accepts();
             c.sends(data("x"));
@@ -170,7 +199,8 @@ class TcpLoopbackTest {
                 t.sort();
                 return all.stream().noneMatch(c -> c.inbox.isEmpty());
             });
-            all.forEach(c -> c.gets(seg("SA")).puts(seg("A")).puts(data("hello")).puts(seg("R")));
+            all.forEach(
+                    c -> c.gets(seg("SA")).puts(seg("A")).puts(data("hello")).puts(seg("R")));
             t.plane.until(() -> t.flows() == 0);
             assertThat(descriptors()).isLessThanOrEqualTo(before + 1);
             assertThat(t.plane.count(Drop.TCP_RESET_BY_GUEST)).isEqualTo(1000);
@@ -178,7 +208,9 @@ class TcpLoopbackTest {
                 SocketChannel host = Objects.requireNonNull(server.accept());
                 ByteBuffer got = ByteBuffer.allocate(10);
                 int n = TcpLoopback.read(host, got);
-                assertThat(n == 5 ? TcpLoopback.read(host, got) : n).as("reset, not ended").isEqualTo(-2);
+                assertThat(n == 5 ? TcpLoopback.read(host, got) : n)
+                        .as("reset, not ended")
+                        .isEqualTo(-2);
                 host.close();
             }
         }
@@ -193,7 +225,7 @@ class TcpLoopbackTest {
             long live = liveBytes();
             for (int i = 0; i < 20; i++) {
                 TcpTalk c = t.talk(true, TcpLoopback.port(server)).handshake();
-                t.accept(server).setOption(java.net.StandardSocketOptions.SO_RCVBUF, 4096);
+                t.accept(server).setOption(StandardSocketOptions.SO_RCVBUF, 4096);
                 all.add(c);
                 for (int at = 0, before = -1; at > before && at < up.length; ) {
                     before = at;

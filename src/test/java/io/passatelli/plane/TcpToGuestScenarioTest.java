@@ -8,9 +8,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 import static io.passatelli.plane.PlaneScenario.MS;
 import static io.passatelli.plane.PlaneScenario.S;
@@ -70,7 +72,8 @@ class TcpToGuestScenarioTest {
             c.farSends(bytes(10_000), 0);
             List<TcpSegment> got = c.takeAll();
             assertThat(got).hasSize((10_000 + mss - 1) / mss);
-            assertThat(got.subList(0, got.size() - 1)).allSatisfy(s -> assertThat(s.payload()).hasSize(mss));
+            assertThat(got.subList(0, got.size() - 1))
+                    .allSatisfy(s -> assertThat(s.payload()).hasSize(mss));
             assertThat(got.getLast().has(TcpSegment.PSH)).isTrue();
             assertThat(c.received()).isEqualTo(bytes(10_000));
             c.sends(seg("A")).silentFor(S);
@@ -82,7 +85,7 @@ class TcpToGuestScenarioTest {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();
             c.sends(data("request")).gets(seg("A").ack(8));
-            c.farSends("answer".getBytes(), 0);
+            c.farSends("answer".getBytes(StandardCharsets.US_ASCII), 0);
             c.gets(data("answer").ack(8)).sends(seg("A")).silent();
         }
     }
@@ -466,7 +469,7 @@ class TcpToGuestScenarioTest {
             t.listens(true);
             TcpTalk c = t.talk(true).options(MSS, 7).syn().gets(seg("SA"));
             c.runs(1010 * MS).gets(seg("SA").seq(0)).sends(seg("A"));
-            c.far(java.util.Objects.requireNonNull(t.listens(true).accept()));
+            c.far(Objects.requireNonNull(t.listens(true).accept()));
             c.farSends(bytes(100), 0);
             c.gets(data(bytes(100)));
             List<TcpSegment> got = new ArrayList<>();
@@ -483,7 +486,7 @@ class TcpToGuestScenarioTest {
             t.listens(true);
             TcpTalk c = t.talk(true).options(MSS, 7).syn().gets(seg("SA"));
             c.runs(400 * MS).sends(seg("A")); // its round trip
-            c.far(java.util.Objects.requireNonNull(t.listens(true).accept()));
+            c.far(Objects.requireNonNull(t.listens(true).accept()));
             for (int i = 0; i < 5; i++) {
                 c.farSends(bytes(100), 0);
                 c.gets(data(bytes(100))).silentFor(400 * MS).sends(seg("A"));
@@ -554,9 +557,16 @@ class TcpToGuestScenarioTest {
             c.sends(ack(at(10)));
             c.farSends(bytes(10 * MSS), 0);
             c.takeAll();
-            c.sends(ack(at(3))).silent().sends(ack(at(4)).window(0)).silent().sends(ack(at(3))).silent();
+            c.sends(ack(at(3)))
+                    .silent()
+                    .sends(ack(at(4)).window(0))
+                    .silent()
+                    .sends(ack(at(3)))
+                    .silent();
             c.farSends(bytes(100), 0);
-            assertThat(c.takeAll()).as("the window of an older segment is not the window").hasSize(1);
+            assertThat(c.takeAll())
+                    .as("the window of an older segment is not the window")
+                    .hasSize(1);
             c.sends(seg("A")).silentFor(S);
         }
     }
