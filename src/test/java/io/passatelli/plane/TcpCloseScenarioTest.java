@@ -29,10 +29,12 @@ class TcpCloseScenarioTest {
         return text.getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
     }
 
-    /** Whoever ends first, with so many bytes still to come from the other. */
+    /** Whoever ends first, with so many bytes still to come from the other, and the first FIN lost or not. */
     @ParameterizedTest
-    @CsvSource({"true, 0", "true, 1000000", "false, 0", "false, 1000000"})
-    void whoEndsFirstStillGetsAllThatTheOtherSends(boolean guestFirst, int left) {
+    @CsvSource({
+        "true, 0, false", "true, 1000000, false", "false, 0, false", "false, 1000000, false", "false, 1000000, true"
+    })
+    void whoEndsFirstStillGetsAllThatTheOtherSends(boolean guestFirst, int left, boolean finLost) {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();
             byte[] rest = bytes(left);
@@ -49,6 +51,9 @@ class TcpCloseScenarioTest {
                 t.runs(0);
                 List<TcpSegment> got = c.takeAll();
                 assertThat(got.getLast().has(TcpSegment.FIN)).isTrue();
+                if (finLost) {
+                    c.runs(210 * MS).gets(seg("FPA").seq(1).data("bye"));
+                }
                 c.sends(ack(5)).silentFor(S);
                 t.hasFlows(1);
                 hostReads(t, c, rest);

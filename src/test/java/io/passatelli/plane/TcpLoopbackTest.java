@@ -86,7 +86,7 @@ class TcpLoopbackTest {
     void peerReachesTheForwardedPort(boolean v4) throws Exception {
         try (var t = new TcpLoopback()) {
             SocketChannel peer = t.connects(v4);
-            TcpTalk c = t.asked().accepts();
+            TcpTalk c = t.accepted();
             c.sends(data("welcome"));
             ByteBuffer got = ByteBuffer.allocate(100);
             t.plane.until(() -> TcpLoopback.read(peer, got) == 7);
@@ -177,7 +177,7 @@ class TcpLoopbackTest {
                     .as("bytes for each half-open connection")
                     .isLessThan(9_216L * 3_000);
             SocketChannel peer = t.connects(true);
-            TcpTalk c = t.asked().accepts();
+            TcpTalk c = t.accepted();
             c.sends(data("x"));
             t.plane.until(() -> TcpLoopback.read(peer, ByteBuffer.allocate(1)) == 1);
         }

@@ -133,18 +133,36 @@ class TcpPlaneScenarioTest {
         }
     }
 
+    /** A guest that only listens would learn of it by nothing else. */
     @Test
-    void resetThatFoundTheLinkFullIsMadeUpForByTheNextWord() {
+    void resetThatFoundTheLinkFullComesLater() {
         try (var t = TcpScenario.standard()) {
-            TcpTalk c = t.connected();
+            TcpTalk a = t.connected();
+            TcpTalk b = t.connected();
             t.plane.link.guestStopsAfter(0, 0);
-            c.far().reset();
+            a.far().reset();
+            b.far().reset();
             t.runs(MS);
             t.hasFlows(0);
+            a.silent();
             t.plane.link.guestReads(0);
             t.runs(MS);
-            c.takeAll();
-            c.sends(data("x").ack(1)).gets(seg("R").seq(1)).silent();
+            a.gets(seg("RA").seq(1)).silent();
+            b.gets(seg("RA").seq(1)).silent();
+        }
+    }
+
+    @Test
+    void lastAcknowledgmentWaitsForTheLinkToo() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connected();
+            c.far().shutdownWrite();
+            c.runs(0).gets(seg("FA"));
+            t.plane.link.guestStopsAfter(0, 0);
+            c.sends(seg("FA")).silent();
+            t.plane.link.guestReads(0);
+            c.runs(MS).gets(seg("A").ack(2)).silent();
+            t.hasFlows(0);
         }
     }
 
