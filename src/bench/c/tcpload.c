@@ -11,7 +11,7 @@
  * translator; or sockets in the namespace netns, so that it is Linux; or a machine in which "tcpload serve" runs. Commands on standard input, answers
  * as one JSON object a line:
  *
- *   out|in MTU FLOWS MS       the guest or the peer sends, as fast as it may (not with netns: iperf3 does that)
+ *   out|in MTU FLOWS MS       the guest or the peer sends, as fast as it may; with netns the guest's end is a process of its own
  *   rr MTU 1 COUNT            one byte from the guest, one back, one at a time
  *   crr-out|crr-in MTU 1 COUNT  connect, one byte, one back, close, one at a time; close comes from who connected
  *   idle MTU FLOWS 0          connections with one byte each way, there until the next command
@@ -43,6 +43,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -783,11 +784,11 @@ static void conn_receive(struct conn *conn) {
 }
 
 static void conn_send(struct conn *conn) {
+    /* No copy here: the receiving end reads the file's pages. */
     off_t at = (off_t)(conn->position % PERIOD);
     ssize_t n = sendfile(conn->fd, pattern_file, &at, 256 << 10);
     if (n > 0) {
         conn->position += (uint64_t)n;
-        note_progress(conn);
     } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
         seen.resets++;
         conn_close(conn, false);
@@ -1004,7 +1005,7 @@ static void bulk(int count, int ms) {
     run_while(&seen.opened, (uint64_t)count, "connections");
     run_until(now_ns() + RAMP_MS * 1000000ull);
     double before = translator_cpu(), own = cpu(CLOCK_PROCESS_CPUTIME_ID);
-    uint64_t began = now_ns();
+    uint64_t began = now_ns(), early = seen.bytes;
     seen.bytes = seen.resent = seen.gaps = seen.silence_ns = 0;
     run_until(began + (uint64_t)ms * 1000000u);
     double seconds = (double)(now_ns() - began) / 1e9;
@@ -1014,8 +1015,9 @@ static void bulk(int count, int ms) {
         uint64_t silence = flows[i].state == OPEN ? now - flows[i].progress : 0;
         seen.silence_ns = silence > seen.silence_ns ? silence : seen.silence_ns;
     }
-    printf("{\"seconds\":%.6f,\"bytes\":%llu,\"cpu\":%.6f,\"own\":%.6f,\"corrupt\":%llu,\"gaps\":%llu,\"resent\":%llu,\"resets\":%llu,\"silence\":%.6f}\n",
-           seconds, (unsigned long long)seen.bytes, spent, own, (unsigned long long)seen.corrupt, (unsigned long long)seen.gaps,
+    printf("{\"seconds\":%.6f,\"bytes\":%llu,\"all\":%llu,\"cpu\":%.6f,\"own\":%.6f,\"corrupt\":%llu,\"gaps\":%llu,\"resent\":%llu,\"resets\":%llu,"
+           "\"silence\":%.6f}\n",
+           seconds, (unsigned long long)seen.bytes, (unsigned long long)(seen.bytes + early), spent, own, (unsigned long long)seen.corrupt, (unsigned long long)seen.gaps,
            (unsigned long long)seen.resent, (unsigned long long)seen.resets, (double)seen.silence_ns / 1e9);
 }
 
@@ -1106,15 +1108,11 @@ static int accepted(int fd) {
     return one;
 }
 
-/* One after the other, both ends in this thread; the sockets are made before the clock runs. */
-static void socket_exchanges(void) {
-    bool inward = task == CRR_IN, again = task != RR;
-    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = inward ? peer_ip : 0}, to = {.sin_family = AF_INET};
-    to.sin_port = htons((uint16_t)(inward ? port + 1 : port));
-    to.sin_addr.s_addr = inward ? guest_ip : peer_ip;
-    int at = inward ? guest_listener : listener.fd, on = 1;
-    size_t count = again ? seen.count : 1;
-    int *clients = calloc(count, sizeof *clients), server = -1;
+/* So many sockets of the end that connects, and where to. */
+static int *make_clients(bool inward, size_t count, struct sockaddr_in *to) {
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = inward ? peer_ip : 0};
+    *to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)(inward ? port + 1 : port)), .sin_addr.s_addr = inward ? guest_ip : peer_ip};
+    int *clients = calloc(count, sizeof *clients), on = 1;
     if (!inward) {
         enter(guest_ns);
     }
@@ -1125,7 +1123,82 @@ static void socket_exchanges(void) {
         }
     }
     enter(here_ns);
-    fcntl(at, F_SETFL, fcntl(at, F_GETFL) & ~O_NONBLOCK);
+    return clients;
+}
+
+static void pump(const int *fds, int count, bool sends, uint64_t end) {
+    static uint8_t buffer[128 << 10];
+    int own = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; i < count; i++) {
+        struct epoll_event event = {.events = sends ? EPOLLOUT : EPOLLIN, .data.u32 = (uint32_t)i};
+        epoll_ctl(own, EPOLL_CTL_ADD, fds[i], &event);
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    }
+    for (now = now_ns(); now < end; now = now_ns()) {
+        struct epoll_event events[16];
+        int ready = epoll_wait(own, events, 16, 10);
+        for (int i = 0; i < ready; i++) {
+            struct conn *conn = &conns[events[i].data.u32];
+            ssize_t n = sends ? send(fds[events[i].data.u32], buffer, sizeof buffer, MSG_NOSIGNAL) : recv(fds[events[i].data.u32], buffer, sizeof buffer, 0);
+            if (n > 0) {
+                note_progress(conn);
+                seen.bytes += (uint64_t)n;
+            } else if (n == 0 || errno != EAGAIN) {
+                seen.resets++;
+                end = 0;
+            }
+        }
+    }
+    close(own);
+}
+
+static void socket_bulk(int count, int ms) {
+    struct sockaddr_in to;
+    bool inward = task == IN;
+    int *clients = make_clients(inward, (size_t)count, &to), *servers = calloc((size_t)count, sizeof *servers);
+    for (int i = 0; i < count; i++) {
+        if (connect(clients[i], (struct sockaddr *)&to, sizeof to)) {
+            die("connect");
+        }
+        servers[i] = accepted(inward ? guest_listener : listener.fd);
+    }
+    int *ours = inward ? clients : servers, *theirs = inward ? servers : clients;
+    fflush(stdout);
+    pid_t guest = fork();
+    if (guest == 0) {
+        pump(theirs, count, !inward, UINT64_MAX);
+        _exit(0);
+    }
+    for (int i = 0; i < count; i++) {
+        close(theirs[i]);
+        conns[i].progress = now_ns();
+    }
+    pump(ours, count, inward, now_ns() + RAMP_MS * 1000000ull);
+    uint64_t began = now_ns(), early = seen.bytes;
+    seen.silence_ns = 0;
+    double before = translator_cpu();
+    pump(ours, count, inward, began + (uint64_t)ms * 1000000u);
+    double seconds = (double)(now_ns() - began) / 1e9, spent = translator_cpu() - before;
+    for (int i = 0; i < count; i++) {
+        struct linger none = {1, 0};
+        note_progress(&conns[i]);
+        setsockopt(ours[i], SOL_SOCKET, SO_LINGER, &none, sizeof none);
+        close(ours[i]);
+    }
+    kill(guest, SIGKILL);
+    waitpid(guest, NULL, 0);
+    printf("{\"seconds\":%.6f,\"bytes\":%llu,\"all\":%llu,\"cpu\":%.6f,\"corrupt\":0,\"resets\":%llu,\"silence\":%.6f}\n", seconds,
+           (unsigned long long)(seen.bytes - early), (unsigned long long)seen.bytes, spent, (unsigned long long)seen.resets, (double)seen.silence_ns / 1e9);
+    free(clients);
+    free(servers);
+}
+
+/* One after the other, both ends in this thread; the sockets are made before the clock runs. */
+static void socket_exchanges(void) {
+    bool inward = task == CRR_IN, again = task != RR;
+    struct sockaddr_in to;
+    int *clients = make_clients(inward, again ? seen.count : 1, &to), server = -1;
+    int at = inward ? guest_listener : listener.fd;
     double before = 0;
     uint64_t began = 0;
     for (seen.done = 0; seen.done < seen.count; seen.done++) {
@@ -1161,7 +1234,6 @@ static void socket_exchanges(void) {
         close(server);
     }
     free(clients);
-    fcntl(listener.fd, F_SETFL, fcntl(listener.fd, F_GETFL) | O_NONBLOCK);
 }
 
 /* ---- A guest in a machine of its own ---- */
@@ -1285,6 +1357,8 @@ static bool obey(const char *line, bool sockets, bool machine) {
     now = now_ns();
     if (machine && (task == OUT || task == IN)) {
         machine_bulk(amount);
+    } else if (sockets && (task == OUT || task == IN)) {
+        socket_bulk(count, amount);
     } else if (sockets && (task == RR || task == CRR_OUT || task == CRR_IN)) {
         socket_exchanges();
     } else if (link_fd >= 0 && (task == OUT || task == IN)) {
@@ -1330,7 +1404,7 @@ int main(int argc, char **argv) {
             die(namespace);
         }
         enter(guest_ns);
-        guest_listener = listen_at(guest_ip, port + 1);
+        guest_listener = listen_at(INADDR_ANY, port + 1);
     }
     if ((here_ns = open(peer, O_RDONLY | O_CLOEXEC)) < 0) {
         die(peer);
@@ -1338,8 +1412,8 @@ int main(int argc, char **argv) {
     enter(here_ns); /* for good: this thread is the peer */
     poller = epoll_create1(EPOLL_CLOEXEC);
     listener.fd = listen_at(peer_ip, port);
-    fcntl(listener.fd, F_SETFL, O_NONBLOCK);
     if (!namespace) {
+        fcntl(listener.fd, F_SETFL, O_NONBLOCK);
         conn_watch(&listener, true, false);
     }
     if (stream) {
