@@ -1160,7 +1160,9 @@ static void socket_bulk(int count, int ms) {
         if (connect(clients[i], (struct sockaddr *)&to, sizeof to)) {
             die("connect");
         }
+        transmit_byte(clients[i]); /* Debian's pasta ends an inbound handshake with the first data */
         servers[i] = accepted(inward ? guest_listener : listener.fd);
+        receive_byte(servers[i]);
     }
     int *ours = inward ? clients : servers, *theirs = inward ? servers : clients;
     fflush(stdout);
