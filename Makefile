@@ -19,7 +19,7 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
 .PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-syscalls bench-jmh fuzz sim format clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 build: ## compile and assemble target/passatelli (programs in bin/)
 	@$(setup) build

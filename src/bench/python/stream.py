@@ -96,7 +96,7 @@ class Machine:
         self.name = name
         self.process = passt(command, port, path)
         self.load = Load(name, port, self.process, "qemu")
-        script = f"{work}/machine.sh"
+        script = f"{work}/{name}.sh"
         with open(script, "w") as out:
             out.write(f"lease > /dev/null || exit 1\ntcpload serve={PEER_ADDRESS} port={port}\n")
         boot = [str(ROOT / "src/test/guest/boot"), "-t", "300", "-a", str(LOAD), path, script]
