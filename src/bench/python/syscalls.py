@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from table import Table
-from tcp import DEBIAN_PASST, LAB, OURS, Load, make_guest, our_tap, passt, pasta, run, stop, wanted
+from tcp import DEBIAN_PASST, LAB, OURS, Load, make_guest, our_plane, passt, pasta, run, stop, wanted
 
 MS = 1000
 EXCHANGES = 1000
@@ -99,7 +99,7 @@ def streams(table, work):
 def taps(table):
     processes, loads, guests = [], [], []
     try:
-        for name, port, launch in (("ours", 7320, our_tap), ("pasta", 7330, pasta)):
+        for name, port, launch in (("ours", 7320, our_plane), ("pasta", 7330, pasta)):
             guests.append(f"{LAB}-{name}")
             make_guest(guests[-1])
             processes.append(launch(guests[-1], port))

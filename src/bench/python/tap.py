@@ -14,7 +14,7 @@ import time
 
 from table import Table, interleave
 from tcp import (
-    LAB, ON_POD, PEER, PEER_ADDRESS, POD, QUIET, Load, bulk_rows, compare, cpu_clock, exchanges, make_guest, our_tap, pasta, reuse_ports, run,
+    LAB, ON_POD, PEER, PEER_ADDRESS, POD, QUIET, Load, bulk_rows, compare, cpu_clock, exchanges, make_guest, our_plane, pasta, reuse_ports, run,
     stop, wanted,
 )
 
@@ -146,7 +146,7 @@ def main():
     sides = []
     with tempfile.TemporaryDirectory() as work:
         try:
-            sides.append(Side("ours", 7200, guests[0], our_tap(guests[0], 7200)))
+            sides.append(Side("ours", 7200, guests[0], our_plane(guests[0], 7200)))
             sides.append(Side("pasta", 7210, guests[1], pasta(guests[1], 7210)))
             sides.append(Side("slirp4netns", 7220, guests[2], slirp(guests[2], 7220, work)))
             sides.append(Side("veth", 7230, POD, None))

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from plane import our_tap
 from table import ROOT, interleave
 
 LAB = sys.argv[1]
@@ -113,28 +114,9 @@ def passt(command, port, path):
     return subprocess.Popen(ON_POD + command + ["-f", "-q", "-t", str(port + 1), "-s", path], **QUIET)
 
 
-def our_tap(guest, port):
-    """The data plane over a TAP, as a test program: the pasta role is not there yet."""
-    if OVERRIDE:
-        return pasta(guest, port)
-    java = Path((ROOT / "target/passatelli/lib/java-home").read_text().strip()) / "bin/java"
-    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io/passatelli/os/LibC.call", "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-Xmx48m", "-ea:io.passatelli..."]
-    command += ["-cp", f"{ROOT}/target/classes:{ROOT}/target/test-classes:{ROOT}/target/passatelli/lib/*", "io.passatelli.lab.TapPlane"]
-    process = subprocess.Popen(
-        ON_POD + command + [f"namespace=/run/netns/{guest}", f"tcp={port + 1}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    said = process.stdout.readline()
-    if said != "ready\n":
-        process.kill()
-        raise SystemExit(f"the plane over a TAP did not start: {said!r}")
-    run(f"ip -n {guest} link set tap0 up mtu 65520")
-    run(f"ip -n {guest} address add {GUEST_ADDRESS}/24 dev tap0")
-    run(f"ip -n {guest} route add default via 10.77.0.1")
-    return process
+def our_plane(guest, port):
+    """What is measured on a TAP in our name."""
+    return pasta(guest, port) if OVERRIDE else our_tap(POD, guest, f"tcp={port + 1}")
 
 
 def pasta(guest, port):
