@@ -6,6 +6,7 @@ import io.passatelli.base.Log;
 import io.passatelli.base.RateLimit;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.PortForward;
 import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
@@ -31,6 +32,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Objects;
+import java.util.StringJoiner;
 
 /** The passt role: one plane on a UNIX stream socket, on the main thread, until a signal or, with one-off, until its guest leaves. */
 final class PasstCommand {
@@ -116,11 +118,21 @@ final class PasstCommand {
 
     /** Ports that the user named have to be had; which are not, and why, the plane has said. */
     private static void requireForwards(DataPlane plane) throws StartException {
-        int refused = plane.refusedForwards().size();
-        if (refused > 0) {
+        StringJoiner refused = new StringJoiner("; ");
+        refused(plane, PortForward.Protocol.TCP, "-t, --tcp-ports", refused);
+        refused(plane, PortForward.Protocol.UDP, "-u, --udp-ports", refused);
+        if (refused.length() > 0) {
             plane.close();
-            throw new StartException(
-                    "-u, --udp-ports: " + (refused == 1 ? "a port" : refused + " ports") + " cannot be had");
+            throw new StartException(refused.toString());
+        }
+    }
+
+    private static void refused(DataPlane plane, PortForward.Protocol protocol, String option, StringJoiner to) {
+        long refused = plane.refusedForwards().stream()
+                .filter(refusal -> refusal.rule().protocol() == protocol)
+                .count();
+        if (refused > 0) {
+            to.add(option + ": " + (refused == 1 ? "a port" : refused + " ports") + " cannot be had");
         }
     }
 

@@ -212,14 +212,23 @@ final class PasstOptions {
     @Option(names = "--no-icmp", description = "no echo to the host side; NDP stays")
     boolean noIcmp;
 
+    @Option(names = "--no-tcp", description = "no TCP to the host side, and none from it")
+    boolean noTcp;
+
     @Option(names = "--no-udp", description = "no UDP to the host side, and none from it")
     boolean noUdp;
 
     @Option(
+            names = {"-t", "--tcp-ports"},
+            paramLabel = "PORTS",
+            description = "TCP ports of the host that reach the guest, repeatable: none, or a list of PORT, FIRST-LAST,"
+                    + " PORT:PORT, FIRST-LAST:FIRST-LAST, the guest's behind the colon (default: none)")
+    List<String> tcpPorts = new ArrayList<>();
+
+    @Option(
             names = {"-u", "--udp-ports"},
             paramLabel = "PORTS",
-            description = "UDP ports of the host that reach the guest, repeatable: none, or a list of PORT, FIRST-LAST,"
-                    + " PORT:PORT, FIRST-LAST:FIRST-LAST, the guest's behind the colon (default: none)")
+            description = "UDP ports of the host that reach the guest, repeatable, in the same words (default: none)")
     List<String> udpPorts = new ArrayList<>();
 
     @Option(
@@ -268,10 +277,12 @@ final class PasstOptions {
                 .with(Service.RA, !noRa)
                 .with(Service.ICMP, !noIcmp)
                 .with(Service.UDP, !noUdp)
+                .with(Service.TCP, !noTcp)
                 .mapHostLoopback(mapped())
                 .outbound(outbound)
                 .outboundInterface4(outboundInterface4)
                 .outboundInterface6(outboundInterface6)
+                .tcpPorts(tcpPorts)
                 .udpPorts(udpPorts)
                 .build();
     }

@@ -111,6 +111,8 @@ public enum Drop {
     TCP_AFTER_FIN,
     /** A connection for the guest whose address or link is not there. */
     TCP_NO_GUEST,
+    /** Two peers that would be one for the guest: the first has the name. */
+    TCP_PEER_HIDDEN,
     /** The guest did not answer, however often it was asked. */
     TCP_GUEST_TIMED_OUT,
     TCP_RESET_BY_GUEST,

@@ -119,6 +119,87 @@ public final class Limits {
     /** Of them, made by the guest: a guest that speaks to everybody can still be spoken to. */
     public static final int UDP_FLOWS_FROM_GUEST = UDP_FLOWS / 4 * 3;
 
+    /** TCP flows at one time: each holds a descriptor. */
+    public static final int TCP_FLOWS = 12_288;
+
+    /** Of them, made by peers: a flood of them leaves places for the guest's own. */
+    public static final int TCP_FLOWS_FROM_HOST = TCP_FLOWS / 4 * 3;
+
+    /** Of them, made by the guest. */
+    public static final int TCP_FLOWS_FROM_GUEST = TCP_FLOWS / 4 * 3;
+
+    /** Payload of TCP lies in pieces of this many bytes: the longest segment, or a burst of short ones that the link cuts up, fits in one. */
+    public static final int TCP_CHUNK_BYTES = 64 << 10;
+
+    /** What all flows have sent to the guest, or are about to, and the guest has not acknowledged, bytes. */
+    public static final int TCP_FLIGHT_BYTES = 32 << 20;
+
+    /** What one flow has in flight to the guest at first, bytes; more while the guest takes it. */
+    public static final int TCP_IN_FLIGHT_FIRST_BYTES = 256 << 10;
+
+    /** At most, bytes: memory's bandwidth times the time that a guest takes to answer. */
+    public static final int TCP_IN_FLIGHT_MOST_BYTES = 1 << 20;
+
+    /** After a loss, at least, bytes. */
+    public static final int TCP_IN_FLIGHT_LEAST_BYTES = 64 << 10;
+
+    /** Frames in flight over all flows on a link that loses what is too much: a fourth of Linux's net.core.netdev_max_backlog. */
+    public static final int TCP_LOSSY_FRAMES = 256;
+
+    /** As {@link #TCP_LOSSY_FRAMES}, where a frame is a burst that the guest's kernel cuts up. */
+    public static final int TCP_LOSSY_BURSTS = 64;
+
+    /** Chunks that one read of a socket fills at most: four of the longest frames stay in the cache. */
+    public static final int TCP_READ_CHUNKS = 4;
+
+    /** What the guest sent and sockets have not taken yet, of all flows, bytes. */
+    public static final int TCP_STASH_BYTES = 16 << 20;
+
+    /** Of one flow, chunks: one of them may be used up in part. */
+    public static final int TCP_STASH_CHUNKS = 5;
+
+    /** What lies in the stash is acknowledged after this, ms: well below the guest's time-out of 200. */
+    public static final int TCP_STASH_ACK_MS = 40;
+
+    /** The window that the guest sees at most, bytes (Linux: net.ipv4.tcp_rmem). */
+    public static final int TCP_WINDOW_BYTES = 16 << 20;
+
+    /** Our window scale, RFC 7323 §2: the field then says up to 16 MiB. */
+    public static final int TCP_WINDOW_SCALE = 8;
+
+    /** Shortest segments that a guest can ask for, bytes of payload (Linux: TCP_MIN_MSS). */
+    public static final int TCP_MSS_LEAST = 88;
+
+    /** Retransmission time-out before the guest's round-trip time is known, ms, RFC 6298 §2.1. */
+    public static final int TCP_RTO_FIRST_MS = 1_000;
+
+    /** Least retransmission time-out, ms (Linux: TCP_RTO_MIN). */
+    public static final int TCP_RTO_LEAST_MS = 200;
+
+    /** Most, ms (Linux: TCP_RTO_MAX). */
+    public static final int TCP_RTO_MOST_MS = 120_000;
+
+    /** Least time after which the end of what was sent goes again, ms. */
+    public static final int TCP_TAIL_PROBE_LEAST_MS = 10;
+
+    /** How often the guest is sent the same without any answer; with the time-outs' doubling at least 400 s, so a paused guest comes back. */
+    public static final int TCP_RETRIES = 10;
+
+    /** How often a SYN to the guest is sent again (net.ipv4.tcp_syn_retries is 6). */
+    public static final int TCP_SYN_RETRIES = 7;
+
+    /** Of these, a second apart; the others double (net.ipv4.tcp_syn_linear_timeouts). */
+    public static final int TCP_SYN_LINEAR_RETRIES = 4;
+
+    /** After this without a word of the guest it is asked whether it is still there, seconds. */
+    public static final int TCP_KEEPALIVE_S = 30;
+
+    /** A connection on which nothing was sent for so long ends, seconds (net.ipv4.tcp_keepalive_time). */
+    public static final int TCP_IDLE_S = 7_200;
+
+    /** Answers to segments that fit no connection's numbers, each second, RFC 5961 §7. */
+    public static final int TCP_CHALLENGES_PER_SECOND = 1_000;
+
     /** Longest UDP payload: what fits an IPv4 datagram of 65535 bytes. */
     public static final int UDP_PAYLOAD_BYTES = 65_507;
 
@@ -148,6 +229,15 @@ public final class Limits {
 
     /** Sockets that listen for forwards: each port takes two, one for each family. */
     public static final int FORWARD_LISTENERS = 8_192;
+
+    /** Connections that wait at one of them, listen(2): net.core.somaxconn was this for long. */
+    public static final int TCP_BACKLOG = 128;
+
+    /** Connections taken from one of them in one visit: as many as the events of one turn, then others have theirs. */
+    public static final int TCP_ACCEPTS_PER_VISIT = 64;
+
+    /** Without descriptors left, accept(2) is tried again after this, ms; soon enough for who waits, and ten calls a second in vain. */
+    public static final int TCP_ACCEPT_RETRY_MS = 100;
 
     /** What is kept of a packet that an ICMP error is about, bytes: an ICMPv6 error quotes no more, RFC 4443 §3.1. */
     public static final int SOCKET_ERROR_BYTES = 1_280;

@@ -30,6 +30,7 @@ import java.util.Set;
  * @param outbound {@code -o}
  * @param outboundInterface4 {@code --outbound-if4}
  * @param outboundInterface6 {@code --outbound-if6}
+ * @param tcpPorts {@code -t}: each as {@link PasstPorts} reads it
  * @param udpPorts {@code -u}: each as {@link PasstPorts} reads it
  */
 public record GuestOptions(
@@ -52,6 +53,7 @@ public record GuestOptions(
         List<String> outbound,
         @Nullable String outboundInterface4,
         @Nullable String outboundInterface6,
+        List<String> tcpPorts,
         List<String> udpPorts) {
 
     public GuestOptions {
@@ -66,6 +68,7 @@ public record GuestOptions(
         services = Collections.unmodifiableSet(on);
         mapHostLoopback = List.copyOf(mapHostLoopback);
         outbound = List.copyOf(outbound);
+        tcpPorts = List.copyOf(tcpPorts);
         udpPorts = List.copyOf(udpPorts);
     }
 
@@ -95,6 +98,7 @@ public record GuestOptions(
         private List<String> outbound = List.of();
         private @Nullable String outboundInterface4;
         private @Nullable String outboundInterface6;
+        private List<String> tcpPorts = List.of();
         private List<String> udpPorts = List.of();
 
         private Builder() {}
@@ -199,6 +203,11 @@ public record GuestOptions(
             return this;
         }
 
+        public Builder tcpPorts(List<String> values) {
+            tcpPorts = values;
+            return this;
+        }
+
         public Builder udpPorts(List<String> values) {
             udpPorts = values;
             return this;
@@ -225,6 +234,7 @@ public record GuestOptions(
                     outbound,
                     outboundInterface4,
                     outboundInterface6,
+                    tcpPorts,
                     udpPorts);
         }
     }

@@ -19,8 +19,19 @@ public record PortForward(
 
     /** Transports that can be forwarded. */
     public enum Protocol {
-        TCP,
-        UDP
+        TCP(Service.TCP),
+        UDP(Service.UDP);
+
+        private final Service service;
+
+        Protocol(Service service) {
+            this.service = service;
+        }
+
+        /** What has to be on for it. */
+        public Service service() {
+            return service;
+        }
     }
 
     public PortForward {

@@ -7,7 +7,7 @@ import io.passatelli.base.HotPath;
  * little-endian bytes of the reference say. Kept as an object because Java returns one value. Loop thread only.
  */
 @HotPath
-final class SipHash {
+public final class SipHash {
     private final long secret0;
     private final long secret1;
     private long v0;
@@ -15,12 +15,12 @@ final class SipHash {
     private long v2;
     private long v3;
 
-    SipHash(long secret0, long secret1) {
+    public SipHash(long secret0, long secret1) {
         this.secret0 = secret0;
         this.secret1 = secret1;
     }
 
-    SipHash begin() {
+    public SipHash begin() {
         v0 = secret0 ^ 0x736f6d6570736575L;
         v1 = secret1 ^ 0x646f72616e646f6dL;
         v2 = secret0 ^ 0x6c7967656e657261L;
@@ -28,7 +28,7 @@ final class SipHash {
         return this;
     }
 
-    SipHash word(long m) {
+    public SipHash word(long m) {
         v3 ^= m;
         round();
         round();
@@ -37,7 +37,7 @@ final class SipHash {
     }
 
     /** The hash, where {@code words} were given: the length in bytes closes the message. */
-    long end(int words) {
+    public long end(int words) {
         word((long) words * Long.BYTES << 56);
         v2 ^= 0xff;
         round();

@@ -1,28 +1,26 @@
 package io.passatelli.forward;
 
+import io.passatelli.base.HotPath;
 import io.passatelli.config.PortForward;
+import io.passatelli.loop.ReadyList;
+import io.passatelli.os.Os;
 
 /** One TCP socket that listens for a forward, at one port in one family. */
-public final class ConnectionListener {
-    private final ForwardTable.Endpoint endpoint;
-    private PortForward rule;
+public final class ConnectionListener extends Listener {
+    private final Reception reception;
 
-    ConnectionListener(ForwardTable.Endpoint endpoint, PortForward rule) {
-        this.endpoint = endpoint;
-        this.rule = rule;
+    ConnectionListener(
+            Reception reception, ReadyList ready, int index, ForwardTable.Endpoint endpoint, PortForward rule, int fd) {
+        super(ready, index, endpoint, rule, fd);
+        this.reception = reception;
     }
 
-    public ForwardTable.Endpoint endpoint() {
-        return endpoint;
-    }
-
-    /** The port of the guest that this socket stands for. */
-    public int guestPort() {
-        return rule.guestPort(endpoint.port());
-    }
-
-    /** Stands for another port of the guest from now on; flows that are there stay. */
-    void rule(PortForward to) {
-        rule = to;
+    @HotPath
+    @Override
+    protected long visit(long allowanceBytes, long nowNs) {
+        if (fd() != Os.NONE) {
+            reception.accept(this, nowNs);
+        }
+        return 0; // what is moved is counted at the connections
     }
 }

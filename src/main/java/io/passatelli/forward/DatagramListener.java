@@ -13,14 +13,9 @@ import io.passatelli.os.Os;
  * begins here is read only when this socket was found empty once since, or has given as many datagrams as it could hold at that time: until
  * then {@link #isAhead} says so, and the flow's node waits in a list that is released with it.
  */
-public final class DatagramListener extends ReadyList.Node {
+public final class DatagramListener extends Listener {
     private final DatagramAcceptor acceptor;
     private final ReadyList behind = new ReadyList();
-    private final ReadyList ready;
-    private final int index;
-    private final ForwardTable.Endpoint endpoint;
-    private PortForward rule;
-    private int fd;
     /** How often the socket was found empty. */
     private long empties;
 
@@ -34,39 +29,8 @@ public final class DatagramListener extends ReadyList.Node {
             ForwardTable.Endpoint endpoint,
             PortForward rule,
             int fd) {
+        super(ready, index, endpoint, rule, fd);
         this.acceptor = acceptor;
-        this.ready = ready;
-        this.index = index;
-        this.endpoint = endpoint;
-        this.rule = rule;
-        this.fd = fd;
-    }
-
-    /** The socket, or {@link Os#NONE} once it is closed. */
-    public int fd() {
-        return fd;
-    }
-
-    int index() {
-        return index;
-    }
-
-    public ForwardTable.Endpoint endpoint() {
-        return endpoint;
-    }
-
-    PortForward rule() {
-        return rule;
-    }
-
-    /** The port of the guest that this socket stands for. */
-    public int guestPort() {
-        return rule.guestPort(endpoint.port());
-    }
-
-    /** Stands for another port of the guest from now on; flows that are there stay. */
-    void rule(PortForward to) {
-        rule = to;
     }
 
     /** Marks a moment, for {@link #isAhead}. */
@@ -102,25 +66,19 @@ public final class DatagramListener extends ReadyList.Node {
             empties++;
         }
         if (empty || taken - behindSince >= Limits.UDP_HANDOVER_DATAGRAMS) {
-            behind.moveTo(ready);
+            behind.moveTo(ready());
         }
     }
 
+    @Override
     void closed() {
-        fd = Os.NONE;
         took(0, true);
-        ready.remove(this);
+        super.closed();
     }
 
     @HotPath
     @Override
     protected long visit(long allowanceBytes, long nowNs) {
-        return fd == Os.NONE ? 0 : acceptor.onDatagrams(this, allowanceBytes, nowNs);
-    }
-
-    /** What the socket still has would not be told of again. */
-    @Override
-    protected void onFault(Throwable thrown) {
-        ready.add(this);
+        return fd() == Os.NONE ? 0 : acceptor.onDatagrams(this, allowanceBytes, nowNs);
     }
 }

@@ -1,7 +1,7 @@
 package io.passatelli.forward;
 
+import io.passatelli.base.Counters;
 import io.passatelli.base.HotPath;
-import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.PortForward;
 import io.passatelli.loop.EventLoop;
@@ -10,133 +10,95 @@ import io.passatelli.loop.Ref;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.Errno;
 import io.passatelli.os.Os;
-import io.passatelli.os.SockAddr;
-import io.passatelli.os.Socket;
 import org.jspecify.annotations.Nullable;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 
 /**
  * The sockets that listen for forwards. The whole set is given each time it changes; who stays keeps its socket, and what is queued there.
  *
- * <p>Each port has a socket for each family: so a peer's address is of the family that the guest is to see. They are bound with SO_REUSEADDR,
- * because the flows that begin here have sockets at the same port; tell where a datagram was sent to (IP_PKTINFO); and are edge-triggered.
- * Nothing is sent by them, so there are no errors for them either.
+ * <p>Each port has a socket for each family, {@link ListenerSockets}. They are edge-triggered; what they have is taken in visits of the loop's
+ * ready list. Nothing is sent by them, so there are no errors for them either.
  */
 public final class ListenerSet implements Handler {
     private static final int EVENTS = Epoll.IN | Epoll.ET;
 
     private final EventLoop loop;
     private final Os os;
-    private final DatagramAcceptor acceptor;
+    private final DatagramAcceptor datagrams;
+    private final Reception reception;
+    private final ListenerSockets sockets;
     private final int type;
-    private final SockAddr address = new SockAddr();
-    private final Map<ForwardTable.Endpoint, DatagramListener> open = new HashMap<>();
-    private @Nullable DatagramListener[] places = new @Nullable DatagramListener[16];
+    private final Map<ForwardTable.Endpoint, Listener> open = new HashMap<>();
+    private @Nullable Listener[] places = new @Nullable Listener[16];
     private int[] generations = new int[16];
     /** No place before this is free. */
     private int freeFrom;
 
-    public ListenerSet(EventLoop loop, DatagramAcceptor acceptor) {
+    /** Counts connections that wait because there are no descriptors. */
+    public ListenerSet(EventLoop loop, DatagramAcceptor datagrams, ConnectionAcceptor connections, Counters counters) {
         this.loop = loop;
-        this.acceptor = acceptor;
+        this.datagrams = datagrams;
         os = loop.os();
+        reception = new Reception(loop, connections, counters);
+        sockets = new ListenerSockets(os);
         type = loop.register(this);
     }
 
-    /** Listens for what {@code wanted} says and for nothing else. Returns what cannot be had; all the rest is there. */
+    /** Listens for what {@code wanted} says and for nothing else. Returns what cannot be had, each once; all the rest is there. */
     public List<ForwardTable.Refusal> apply(ForwardTable wanted) {
-        for (Iterator<DatagramListener> i = open.values().iterator(); i.hasNext(); ) {
-            DatagramListener listener = i.next();
+        for (Iterator<Listener> i = open.values().iterator(); i.hasNext(); ) {
+            Listener listener = i.next();
             if (!wanted.endpoints().containsKey(listener.endpoint())) {
                 close(listener);
                 i.remove();
             }
         }
-        List<ForwardTable.Refusal> refusals = new ArrayList<>(wanted.refusals());
+        Set<ForwardTable.Refusal> refusals = new LinkedHashSet<>(wanted.refusals());
         wanted.endpoints().forEach((endpoint, rule) -> {
-            DatagramListener there = open.get(endpoint);
+            Listener there = open.get(endpoint);
             if (there != null) {
                 there.rule(rule);
                 return;
             }
             int rc = listen(endpoint, rule);
-            if (rc < 0 && !isWithoutIp6(endpoint, -rc)) {
-                refusals.add(new ForwardTable.Refusal(rule, endpoint + ": cannot listen: " + reason(-rc, endpoint)));
+            if (rc < 0 && !ListenerSockets.isWithoutIp6(endpoint, -rc)) {
+                String why = endpoint + ": cannot listen: " + ListenerSockets.reason(-rc, endpoint);
+                refusals.add(new ForwardTable.Refusal(rule, why));
             }
         });
-        return refusals;
-    }
-
-    /** A host without IPv6 listens for "all addresses" by IPv4 alone. */
-    private static boolean isWithoutIp6(ForwardTable.Endpoint endpoint, int errno) {
-        return endpoint.address().equals(Ip.UNSPECIFIED6)
-                && (errno == Errno.EAFNOSUPPORT || errno == Errno.EADDRNOTAVAIL);
-    }
-
-    private static String reason(int errno, ForwardTable.Endpoint endpoint) {
-        String text = Errno.text(errno);
-        return switch (errno) {
-            case Errno.EACCES ->
-                text + "; the sysctl net.ipv4.ip_unprivileged_port_start must be at most " + endpoint.port();
-            case Errno.EPERM -> text + "; only interfaces are allowed that exist";
-            default -> text;
-        };
+        return List.copyOf(refusals);
     }
 
     private int listen(ForwardTable.Endpoint endpoint, PortForward rule) {
         if (open.size() == Limits.FORWARD_LISTENERS) {
             return -Errno.EMFILE;
         }
-        boolean v4 = endpoint.address().isV4();
-        int fd = os.socket(v4 ? Socket.AF_INET : Socket.AF_INET6, Socket.SOCK_DGRAM, Socket.IPPROTO_UDP);
+        int fd = sockets.open(endpoint);
         if (fd < 0) {
             return fd;
         }
-        int rc = prepare(fd, endpoint, v4);
         int place = place();
-        if (rc >= 0) {
-            rc = loop.watch(fd, EVENTS, type, generations[place], place);
-        }
+        int rc = loop.watch(fd, EVENTS, type, generations[place], place);
         if (rc < 0) {
             os.close(fd);
             return rc;
         }
-        DatagramListener listener = new DatagramListener(acceptor, loop.ready(), place, endpoint, rule, fd);
+        Listener listener =
+                switch (endpoint.protocol()) {
+                    case UDP -> new DatagramListener(datagrams, loop.ready(), place, endpoint, rule, fd);
+                    case TCP -> new ConnectionListener(reception, loop.ready(), place, endpoint, rule, fd);
+                };
         places[place] = listener;
         open.put(endpoint, listener);
         return 0;
-    }
-
-    private int prepare(int fd, ForwardTable.Endpoint endpoint, boolean v4) {
-        int rc = os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_REUSEADDR, 1);
-        if (rc >= 0) {
-            rc = os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_RCVBUF, Limits.UDP_RCVBUF_BYTES);
-        }
-        if (rc >= 0 && v4) {
-            rc = os.setOption(fd, Socket.IPPROTO_IP, Socket.IP_PKTINFO, 1);
-        }
-        if (rc >= 0 && !v4) {
-            rc = os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY, 1);
-            if (rc >= 0) {
-                rc = os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_RECVPKTINFO, 1);
-            }
-        }
-        String device = endpoint.device();
-        if (rc >= 0 && device != null) {
-            rc = os.bindToDevice(fd, device);
-        }
-        if (rc >= 0) {
-            address.set(endpoint.address().high(), endpoint.address().low(), endpoint.port(), 0);
-            rc = os.bind(fd, address);
-        }
-        return rc;
     }
 
     private int place() {
@@ -152,7 +114,7 @@ public final class ListenerSet implements Handler {
         return place;
     }
 
-    private void close(DatagramListener listener) {
+    private void close(Listener listener) {
         int fd = listener.fd();
         loop.unwatch(fd);
         os.close(fd);
@@ -183,5 +145,6 @@ public final class ListenerSet implements Handler {
     public void close() {
         open.values().forEach(this::close);
         open.clear();
+        reception.close();
     }
 }

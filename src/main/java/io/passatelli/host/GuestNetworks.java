@@ -417,11 +417,18 @@ public final class GuestNetworks {
     }
 
     private List<PortForward> forwards(Set<Service> services) {
-        List<PortForward> rules =
-                checked("-u, --udp-ports", () -> PasstPorts.parse(PortForward.Protocol.UDP, options.udpPorts()));
-        if (!rules.isEmpty() && !services.contains(Service.UDP)) {
-            remarks.add("-u, --udp-ports: nothing is forwarded, for --no-udp is said, too");
-            return List.of();
+        List<PortForward> rules = new ArrayList<>();
+        for (PortForward.Protocol protocol : PortForward.Protocol.values()) {
+            boolean tcp = protocol == PortForward.Protocol.TCP;
+            String option = tcp ? "-t, --tcp-ports" : "-u, --udp-ports";
+            List<String> specs = tcp ? options.tcpPorts() : options.udpPorts();
+            List<PortForward> of = checked(option, () -> PasstPorts.parse(protocol, specs));
+            if (services.contains(protocol.service())) {
+                rules.addAll(of);
+            } else if (!of.isEmpty()) {
+                String off = tcp ? "--no-tcp" : "--no-udp";
+                remarks.add(option + ": nothing is forwarded, for " + off + " is said, too");
+            }
         }
         return rules;
     }

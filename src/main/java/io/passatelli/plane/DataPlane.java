@@ -10,6 +10,7 @@ import io.passatelli.config.PortForward;
 import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowTable;
+import io.passatelli.forward.ConnectionListener;
 import io.passatelli.forward.ForwardTable;
 import io.passatelli.forward.ListenerSet;
 import io.passatelli.guest.ErrorComposer;
@@ -19,6 +20,7 @@ import io.passatelli.guest.Neighbours;
 import io.passatelli.host.NeighbourWatch;
 import io.passatelli.link.Link;
 import io.passatelli.loop.EventLoop;
+import io.passatelli.os.SockAddr;
 import io.passatelli.proto.arp.ArpResponder;
 import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.proto.dhcpv6.Dhcp6Responder;
@@ -99,7 +101,7 @@ public final class DataPlane implements AutoCloseable {
                             new ErrorComposer(guest, composer),
                             counters,
                             around.openFiles()));
-            listeners = new ListenerSet(loop, udp.acceptor());
+            listeners = new ListenerSet(loop, udp.acceptor(), this::refuse, counters);
             Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
@@ -116,10 +118,18 @@ public final class DataPlane implements AutoCloseable {
         }
     }
 
+    private void refuse(ConnectionListener listener, int fd, SockAddr peer, long nowNs) {
+        loop.os().linger0(fd);
+        loop.os().close(fd);
+        counters.count(Drop.TCP_OFF);
+    }
+
     /** What was refused before is tried again, but not said again. */
     private void listen(PlaneConfig wanted) {
         boolean ip6 = wanted.has(Service.IP6) && wanted.guest().ip6() != null;
-        List<PortForward> rules = wanted.has(Service.UDP) ? wanted.forwards() : List.of();
+        List<PortForward> rules = wanted.forwards().stream()
+                .filter(rule -> wanted.has(rule.protocol().service()))
+                .toList();
         List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, wanted.has(Service.IP4), ip6));
         Set<ForwardTable.Refusal> said = new HashSet<>(refusedForwards);
         List<ForwardTable.Refusal> news =

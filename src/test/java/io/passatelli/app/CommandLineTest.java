@@ -117,6 +117,11 @@ class CommandLineTest {
         "--dns-host, --dns-host 0.0.0.0",
         "--dns-host, --dns-host resolver",
         "--ipv4-only, -4 -6",
+        "--tcp-ports, -t 0",
+        "--tcp-ports, -t 22:65536",
+        "--tcp-ports, -t 22 -t none",
+        "--tcp-ports, -t all",
+        "--tcp-ports, -t 192.0.2.1/22",
         "--udp-ports, -u 0",
         "--udp-ports, -u 53 -u none",
         "--udp-ports, -u all",
@@ -145,8 +150,7 @@ class CommandLineTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {"-t", "--tcp-ports", "--vhost-user", "-P", "--no-such-option", "--mt", "-z", "--config-net"})
+    @ValueSource(strings = {"-T", "--tcp-ns", "--vhost-user", "-P", "--no-such-option", "--mt", "-z", "--config-net"})
     void optionThatIsNotThereIsRefusedByName(String option) {
         assertThat(passt(option, "1")).isEqualTo(1);
         assertThat(said()).contains("unknown option '" + option + "'");
@@ -219,6 +223,7 @@ class CommandLineTest {
                 .contains("--socket", "--one-off", "--pcap", "--mtu", "--address", "--gateway", "--dns", "--search")
                 .contains("--map-host-loopback", "--no-map-gw", "--fqdn", "--no-icmp", "--outbound-if4")
                 .contains("--outbound-if6", "--dns-forward", "--dns-host", "--udp-ports", "--no-udp", "--ipv6-only")
+                .contains("--tcp-ports", "--no-tcp")
                 .contains("--no-dhcpv6", "--no-ndp", "--no-ra");
         assertThat(said()).isEmpty();
     }

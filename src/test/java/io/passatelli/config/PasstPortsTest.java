@@ -54,6 +54,14 @@ class PasstPortsTest {
     }
 
     @Test
+    void rulesAreOfTheProtocolThatIsAskedFor() {
+        assertThat(PasstPorts.parse(Protocol.TCP, List.of("7:8", "22")))
+                .containsExactly(
+                        new PortForward(Protocol.TCP, null, null, 7, 7, 8),
+                        new PortForward(Protocol.TCP, null, null, 22, 22, 22));
+    }
+
+    @Test
     void specificationsAddUp() {
         assertThat(text("53", "54:1054,60-61")).isEqualTo("UDP 53; UDP 54 to 1054; UDP 60-61");
         assertThat(parse()).isEmpty();

@@ -7,6 +7,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
 import java.net.DatagramSocket;
+import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,6 +61,20 @@ class StartTest {
             assertThat(passt.waitFor()).isEqualTo(1);
             assertThat(said).contains(port + ": cannot listen: ").contains("error: -u, --udp-ports: ");
             assertThat(said).doesNotContain("listening on");
+            assertThat(directory.resolve("socket")).doesNotExist();
+        }
+    }
+
+    @Test
+    void aTcpPortThatSomebodyHasEndsTheStartAsWell(@TempDir Path directory) throws Exception {
+        try (ServerSocket taken = new ServerSocket(0)) {
+            String port = String.valueOf(taken.getLocalPort());
+            Process passt = new ProcessBuilder(PASST.toString(), "-f", "-s", directory + "/socket", "-t", port).start();
+            String said = new String(passt.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(passt.waitFor()).isEqualTo(1);
+            assertThat(said)
+                    .contains("TCP port " + port + ": cannot listen: Address already in use")
+                    .contains("error: -t, --tcp-ports: a port cannot be had");
             assertThat(directory.resolve("socket")).doesNotExist();
         }
     }

@@ -43,6 +43,15 @@ class ForwardTableTest {
     }
 
     @Test
+    void rulesOfTwoProtocolsForOnePortAreTwoEndpoints() {
+        PortForward tcp = new PortForward(Protocol.TCP, null, null, 53, 53, 54);
+        ForwardTable table = new ForwardTable(List.of(rule(null, 53, 53, 5353), tcp), true, false);
+        assertThat(table.refusals()).isEmpty();
+        assertThat(table.endpoints().keySet().stream().map(Object::toString))
+                .containsExactly("UDP port 53", "TCP port 53");
+    }
+
+    @Test
     void ofTwoRulesForOnePortTheFirstHasItAndTheOtherIsRefusedInWords() {
         ForwardTable table = new ForwardTable(List.of(rule(null, 53, 54, 153), rule(null, 54, 54, 200)), true, false);
         assertThat(table.endpoints()).hasSize(2);

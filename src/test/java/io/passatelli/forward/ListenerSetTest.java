@@ -1,6 +1,7 @@
 package io.passatelli.forward;
 
 import io.passatelli.base.Clock;
+import io.passatelli.base.Counters;
 import io.passatelli.base.Log;
 import io.passatelli.config.PortForward;
 import io.passatelli.config.PortForward.Protocol;
@@ -24,10 +25,16 @@ class ListenerSetTest {
     private final LinuxOs os = new LinuxOs();
     private final EventLoop loop = new EventLoop(os, Clock.system(), Log.silent());
     private final List<DatagramListener> called = new ArrayList<>();
-    private final ListenerSet set = new ListenerSet(loop, (listener, allowance, now) -> {
-        called.add(listener);
-        return 0;
-    });
+    private final ListenerSet set = new ListenerSet(
+            loop,
+            (listener, allowance, now) -> {
+                called.add(listener);
+                return 0;
+            },
+            (listener, fd, peer, now) -> {
+                throw new AssertionError("nobody connects here");
+            },
+            new Counters());
 
     @AfterEach
     void close() {
@@ -94,7 +101,7 @@ class ListenerSetTest {
             int taken = other.getLocalPort();
             List<ForwardTable.Refusal> refusals = apply(rule(taken, 53), rule(free, 54));
             assertThat(refusals)
-                    .contains(new ForwardTable.Refusal(
+                    .containsExactly(new ForwardTable.Refusal(
                             rule(taken, 53), "UDP port " + taken + ": cannot listen: Address already in use"));
             send("127.0.0.1", free);
             assertThat(called).hasSize(1);

@@ -315,6 +315,18 @@ class GuestNetworks6Test {
     }
 
     @Test
+    void tcpPortsAreForwardedUnlessTcpIsOff() {
+        PortForward tcp = new PortForward(PortForward.Protocol.TCP, null, null, 53, 53, 80);
+        PortForward udp = new PortForward(PortForward.Protocol.UDP, null, null, 53, 53, 5353);
+        assertThat(plan("-t 53:80 -u 53:5353").plane().forwards()).containsExactly(tcp, udp);
+        NetworkPlan without = plan("-t 53:80 -u 53:5353 --without TCP");
+        assertThat(without.plane().forwards()).containsExactly(udp);
+        assertThat(without.remarks())
+                .containsExactly("-t, --tcp-ports: nothing is forwarded, for --no-tcp is said, too");
+        assertThat(plan("-t none").plane().forwards()).isEmpty();
+    }
+
+    @Test
     void portsAreForwardedUnlessUdpIsOff() {
         assertThat(plan("-u 53:5353").plane().forwards())
                 .containsExactly(new PortForward(PortForward.Protocol.UDP, null, null, 53, 53, 5353));
@@ -358,6 +370,8 @@ class GuestNetworks6Test {
                 "-g fe80::1 --without IP6",
                 "-a 10.0.0.1 --without IP4",
                 "-u 53,",
+                "-t 53,",
+                "-t 22,22",
             })
     void wrongOptionsAreOneSentenceThatBeginsWithTheOption(String line) {
         assertThatThrownBy(() -> plan(line))

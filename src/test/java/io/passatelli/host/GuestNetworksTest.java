@@ -60,7 +60,16 @@ class GuestNetworksTest {
                 case "--without" -> builder.with(Service.valueOf(value), false);
                 case "--dhcp-dns" -> builder.dhcpDns(Boolean.parseBoolean(value));
                 case "--dhcp-search" -> builder.dhcpSearch(Boolean.parseBoolean(value));
-                case "-a", "-g", "-D", "-S", "-o", "-u", "--dns-forward", "--dns-host", "--map-host-loopback" -> {}
+                case "-a",
+                        "-g",
+                        "-D",
+                        "-S",
+                        "-o",
+                        "-t",
+                        "-u",
+                        "--dns-forward",
+                        "--dns-host",
+                        "--map-host-loopback" -> {}
                 default -> throw new IllegalStateException(words[i]);
             }
         }
@@ -72,6 +81,7 @@ class GuestNetworksTest {
                 .dnsForward(all("--dns-forward", words))
                 .dnsHost(all("--dns-host", words))
                 .mapHostLoopback(all("--map-host-loopback", words))
+                .tcpPorts(all("-t", words))
                 .udpPorts(all("-u", words))
                 .build();
     }

@@ -31,7 +31,7 @@ import java.util.TreeMap;
 /**
  * A plane over a TAP in another namespace, as a program. Arguments are {@code NAME=VALUE}: {@code namespace}, the path of the guest's; those
  * that stand for passt's options, {@code address}, {@code gateway}, {@code mtu}, {@code hostname}, {@code fqdn}, {@code outbound}, {@code interface},
- * {@code udp}, {@code icmp=no}; and the file {@code resolv.conf}. The rest it learns from the namespace it runs in. Says {@code ready}, answers {@code stats}
+ * {@code tcp}, {@code udp}, {@code icmp=no}; and the file {@code resolv.conf}. The rest it learns from the namespace it runs in. Says {@code ready}, answers {@code stats}
  * lines, and ends with its input.
  */
 public final class TapPlane {
@@ -104,6 +104,7 @@ public final class TapPlane {
                 .dhcpSearch(true)
                 .outbound(words(given, "outbound"))
                 .outboundInterface4(given.get("interface"))
+                .tcpPorts(words(given, "tcp"))
                 .udpPorts(words(given, "udp"))
                 .with(Service.ICMP, !"no".equals(given.get("icmp")));
         String mtu = given.get("mtu");

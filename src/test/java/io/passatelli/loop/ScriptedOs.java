@@ -191,12 +191,12 @@ class ScriptedOs implements Os {
 
     @Override
     public int linger0(int fd) {
-        throw new UnsupportedOperationException("linger0");
+        return -Errno.ENOSYS;
     }
 
     @Override
     public int memInfo(int fd, MemInfo out) {
-        throw new UnsupportedOperationException("memInfo");
+        return -Errno.ENOSYS;
     }
 
     @Override
@@ -224,16 +224,16 @@ class ScriptedOs implements Os {
 
     @Override
     public int recvmmsg(int fd, Datagrams into, int flags) {
-        throw new UnsupportedOperationException();
+        return -Errno.ENOSYS;
     }
 
     @Override
     public int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
-        throw new UnsupportedOperationException();
+        return -Errno.ENOSYS;
     }
 
     @Override
     public int recvError(int fd, SocketError out) {
-        throw new UnsupportedOperationException();
+        return -Errno.ENOSYS;
     }
 }

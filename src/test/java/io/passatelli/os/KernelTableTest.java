@@ -29,6 +29,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
@@ -58,6 +59,7 @@ class KernelTableTest {
     /** Ours: offsets and sizes, compared with the structs below. */
     private static final Set<String> LAYOUT_NAMES = Set.of(
             "UDP_MAX_SEGMENTS", // of no header that programs see
+            "LINGER_SIZE",
             "UCRED_SIZE",
             "UCRED_PID",
             "VALUE",
@@ -83,6 +85,11 @@ class KernelTableTest {
     @Test
     void scratchStructsLieAsCompiled() {
         checkScratchStructs(table);
+    }
+
+    @Test
+    void socketMemoryLiesAsTheKernelCountsIt() {
+        checkMemInfo(table);
     }
 
     @Test
@@ -194,6 +201,7 @@ class KernelTableTest {
         checkConstants(fresh);
         checkEpollConstants(fresh);
         checkScratchStructs(fresh);
+        checkMemInfo(fresh);
         checkEpollEvent(fresh);
     }
 
@@ -246,6 +254,9 @@ class KernelTableTest {
         assertThat((long) Epolls.TV_NSEC).isEqualTo(table.offsetOf("timespec.tv_nsec"));
         assertThat((long) SockOpts.UCRED_SIZE).isEqualTo(table.sizeOf("ucred"));
         assertThat((long) SockOpts.UCRED_PID).isEqualTo(table.offsetOf("ucred.pid"));
+        assertThat((long) SockOpts.LINGER_SIZE).isEqualTo(table.sizeOf("linger"));
+        assertThat(table.offsetOf("linger.l_onoff")).isZero();
+        assertThat(table.offsetOf("linger.l_linger")).isEqualTo(Integer.BYTES);
         assertThat((long) Tun.IFREQ_SIZE).isEqualTo(table.sizeOf("ifreq"));
         assertThat((long) Tun.IFR_NAME).isEqualTo(table.offsetOf("ifreq.ifr_name"));
         assertThat((long) Tun.IFR_FLAGS).isEqualTo(table.offsetOf("ifreq.ifr_flags"));
@@ -257,6 +268,18 @@ class KernelTableTest {
                         .select(PathElement.groupElement("errno"))
                         .byteSize())
                 .isEqualTo(Integer.BYTES);
+    }
+
+    private static void checkMemInfo(KernelTable table) {
+        assertThat((long) MemInfo.SIZE).isGreaterThanOrEqualTo(table.constant("SK_MEMINFO_VARS") * Integer.BYTES);
+        MemInfo info = new MemInfo();
+        info.set(0x01020304, 0x05060708);
+        assertThat(info.segment.getAtIndex(JAVA_INT, table.constant("SK_MEMINFO_SNDBUF")))
+                .isEqualTo(0x01020304)
+                .isEqualTo(info.sndbuf());
+        assertThat(info.segment.getAtIndex(JAVA_INT, table.constant("SK_MEMINFO_WMEM_QUEUED")))
+                .isEqualTo(0x05060708)
+                .isEqualTo(info.wmemQueued());
     }
 
     private static void checkDatagrams(KernelTable table) {

@@ -165,12 +165,12 @@ final class EchoOs implements Os {
 
     @Override
     public int linger0(int fd) {
-        throw new UnsupportedOperationException("linger0");
+        return -Errno.ENOSYS;
     }
 
     @Override
     public int memInfo(int fd, MemInfo out) {
-        throw new UnsupportedOperationException("memInfo");
+        return -Errno.ENOSYS;
     }
 
     @Override
@@ -233,16 +233,16 @@ final class EchoOs implements Os {
 
     @Override
     public int recvmmsg(int fd, Datagrams into, int flags) {
-        throw new UnsupportedOperationException();
+        return -Errno.ENOSYS;
     }
 
     @Override
     public int sendmmsg(int fd, Datagrams from, int first, int count, int flags) {
-        throw new UnsupportedOperationException();
+        return -Errno.ENOSYS;
     }
 
     @Override
     public int recvError(int fd, SocketError out) {
-        throw new UnsupportedOperationException();
+        return -Errno.ENOSYS;
     }
 }

@@ -9,6 +9,7 @@
 #include <linux/errqueue.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -108,6 +109,9 @@ static void structs(void) {
     STRUCT(rlimit);
     FIELD(rlimit, rlim_cur);
     FIELD(rlimit, rlim_max);
+    STRUCT(linger);
+    FIELD(linger, l_onoff);
+    FIELD(linger, l_linger);
     printf("struct socklen_t %zu\n", sizeof(socklen_t));
 }
 
@@ -133,6 +137,7 @@ static void constants(void) {
     CONSTANT(IPV6_V6ONLY); CONSTANT(IPV6_RECVERR); CONSTANT(IPV6_MTU_DISCOVER); CONSTANT(IPV6_MTU); CONSTANT(IPV6_TCLASS);
     CONSTANT(IPV6_UNICAST_HOPS); CONSTANT(IPV6_MULTICAST_HOPS); CONSTANT(IPV6_RECVPKTINFO); CONSTANT(IPV6_PKTINFO);
     CONSTANT(PMTUDISC_DONT); CONSTANT(PMTUDISC_WANT); CONSTANT(PMTUDISC_DO); CONSTANT(IP_MULTICAST_TTL);
+    CONSTANT(SK_MEMINFO_SNDBUF); CONSTANT(SK_MEMINFO_WMEM_QUEUED); CONSTANT(SK_MEMINFO_VARS);
     CONSTANT(SO_EE_ORIGIN_LOCAL); CONSTANT(SO_EE_ORIGIN_ICMP); CONSTANT(SO_EE_ORIGIN_ICMP6);
     CONSTANT(TCP_NODELAY); CONSTANT(TCP_MAXSEG); CONSTANT(TCP_CORK); CONSTANT(TCP_KEEPIDLE); CONSTANT(TCP_KEEPINTVL);
     CONSTANT(TCP_KEEPCNT); CONSTANT(TCP_SYNCNT); CONSTANT(TCP_LINGER2); CONSTANT(TCP_DEFER_ACCEPT);

@@ -22,7 +22,6 @@ import io.passatelli.loop.Handler;
 import io.passatelli.os.Datagrams;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.Errno;
-import io.passatelli.os.IoVec;
 import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
 import io.passatelli.wire.Checksum;
@@ -76,7 +75,6 @@ public final class UdpTranslator implements Handler {
     private final UdpToGuest toGuest;
     private final UdpInbound inbound;
     private final FlowKey key = new FlowKey();
-    private final IoVec pieces = new IoVec(RxBatch.PIECES + 1);
     private boolean on;
 
     /** What the translator works with: the loop it registers at, the plane's table, and the way to the guest. */
@@ -214,23 +212,9 @@ public final class UdpTranslator implements Handler {
 
     /** Over pseudo-header, header and payload, which may lie in pieces. */
     @HotPath
-    private int sum(RxBatch batch, int i, Frame f) {
-        int sum = Checksum.pseudo(f.srcHigh(), f.srcLow(), f.dstHigh(), f.dstLow(), Ip4.UDP, f.l4Length());
-        int from = (int) (f.l4() - f.l2());
-        if (from + f.l4Length() <= f.contiguous()) {
-            return Checksum.add(sum, 0, f.bytes(), f.l4(), f.l4Length());
-        }
-        pieces.clear();
-        if (!batch.gather(i, from, f.l4Length(), pieces)) {
-            throw tooManyPieces();
-        }
-        int before = 0;
-        for (int range = 0; range < pieces.count(); range++) {
-            int length = (int) pieces.length(range);
-            sum = Checksum.add(sum, before, pieces.segment(range), pieces.offset(range), length);
-            before += length;
-        }
-        return sum;
+    private static int sum(RxBatch batch, int i, Frame f) {
+        int pseudo = Checksum.pseudo(f.srcHigh(), f.srcLow(), f.dstHigh(), f.dstLow(), Ip4.UDP, f.l4Length());
+        return batch.sum(i, (int) (f.l4() - f.l2()), f.l4Length(), pseudo);
     }
 
     /** Makes the flow of {@link #key}, which the guest wants. */
@@ -390,9 +374,5 @@ public final class UdpTranslator implements Handler {
     /** Ends every flow. */
     public void close() {
         flows.close();
-    }
-
-    private static AssertionError tooManyPieces() {
-        return new AssertionError("a frame of more pieces than RxBatch.PIECES");
     }
 }

@@ -6,6 +6,12 @@ public enum Choice {
     RECEIVE,
     /** Bytes that one sendmsg(2) or writev(2) takes; 0 is EAGAIN. */
     SEND,
+    /** Bytes that the kernel charges for a send beyond its payload: headers of its sk_buffs. */
+    OVERHEAD,
+    /** What a send buffer grows to that somebody saw full, bytes. */
+    GROWTH,
+    /** Bytes that SO_MEMINFO says wait to be acknowledged. */
+    QUEUED,
     /** How long data, a handshake or a FIN is under way, ns. */
     LATENCY_NS,
     /** Whether a FIN under way is there now. */

@@ -7,8 +7,8 @@ enum LargestChooser implements Chooser {
     @Override
     public long count(Choice what, long least, long most) {
         return switch (what) {
-            case LATENCY_NS, PORT, LOSS, DUPLICATE, NO_BUFFER -> least;
-            case RECEIVE, SEND, FIN, RESET, HANDSHAKE, SEGMENTS -> most;
+            case LATENCY_NS, PORT, LOSS, DUPLICATE, NO_BUFFER, OVERHEAD -> least;
+            case RECEIVE, SEND, GROWTH, QUEUED, FIN, RESET, HANDSHAKE, SEGMENTS -> most;
         };
     }
 

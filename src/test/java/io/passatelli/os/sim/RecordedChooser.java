@@ -29,14 +29,15 @@ final class RecordedChooser implements Chooser {
     @Override
     public long count(Choice what, long least, long most) {
         return switch (what) {
-            case RECEIVE, SEND -> {
+            case RECEIVE, SEND, QUEUED -> {
                 long n = Math.max(0, result);
                 if (n < least || n > most) {
                     throw new NotAdmitted(what + " of " + result + " is not in [" + least + ", " + most + "]\n" + log);
                 }
                 yield n;
             }
-            case LATENCY_NS, PORT, LOSS, DUPLICATE, NO_BUFFER, FIN, RESET, HANDSHAKE, SEGMENTS -> least;
+            case OVERHEAD, GROWTH, LATENCY_NS, PORT, LOSS, DUPLICATE, NO_BUFFER, FIN, RESET, HANDSHAKE, SEGMENTS ->
+                least;
         };
     }
 

@@ -212,12 +212,22 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
 
     @Override
     public int linger0(int fd) {
-        throw new UnsupportedOperationException("linger0");
+        SimFile file = files.get(fd);
+        if (!(file instanceof SimSocket socket)) {
+            return noSocket(file);
+        }
+        socket.linger0();
+        return 0;
     }
 
     @Override
     public int memInfo(int fd, MemInfo out) {
-        throw new UnsupportedOperationException("memInfo");
+        SimFile file = files.get(fd);
+        if (!(file instanceof SimSocket socket)) {
+            return noSocket(file);
+        }
+        socket.memInfo(out);
+        return 0;
     }
 
     @Override

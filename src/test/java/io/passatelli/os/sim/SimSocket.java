@@ -1,6 +1,7 @@
 package io.passatelli.os.sim;
 
 import io.passatelli.os.Errno;
+import io.passatelli.os.MemInfo;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
 import io.passatelli.os.SocketError;
@@ -102,6 +103,14 @@ abstract class SimSocket extends SimFile {
         }
         options.put(key(level, name), kept);
         return 0;
+    }
+
+    /** SO_LINGER on with no time: means something to TCP only. */
+    void linger0() {}
+
+    /** SO_MEMINFO. */
+    void memInfo(MemInfo out) {
+        throw new UnsupportedOperationException("the memory of " + this + " is not modelled by SimOs yet");
     }
 
     int sendBuffer() {

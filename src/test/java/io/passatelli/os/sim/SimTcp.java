@@ -3,6 +3,7 @@ package io.passatelli.os.sim;
 import io.passatelli.base.Ip;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.Errno;
+import io.passatelli.os.MemInfo;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,8 @@ import java.util.Objects;
 final class SimTcp extends SimSocket {
     private static final int OVERSHOOT = 32 << 10;
     private static final long PIECE_CHARGE = 2_304; // of a small sk_buff, more than enough
+    private static final long HEADER_CHARGE = 1_280; // an sk_buff without payload: 832 on x86-64
+    private static final long SEGMENT_BYTES = 16 << 10; // payload of one sk_buff of a long send, at least
     private static final long SYN_RETRY_NS = 1_000_000_000L;
 
     private enum State {
@@ -43,6 +46,7 @@ final class SimTcp extends SimSocket {
     private boolean ownsPort;
 
     private @Nullable SimTcp peer;
+    private @Nullable SimTcp listener; // of the far end of a connect(2)
     private final SimBytes arrived = new SimBytes();
     private final SimBytes underWay = new SimBytes();
     private boolean finUnderWay;
@@ -58,7 +62,9 @@ final class SimTcp extends SimSocket {
     private int sendBuffer;
     private boolean sendBufferFixed;
     private boolean noSpace;
+    private long overhead; // what the kernel charges beyond payload for what is queued
     private long chargedAtMost; // lockstep: acknowledgements are invisible
+    private boolean resetsOnClose;
 
     SimTcp(SimKernel kernel, boolean v4) {
         super(kernel);
@@ -163,8 +169,8 @@ final class SimTcp extends SimSocket {
             return;
         }
         FarHost far = kernel.net.knownHost(to);
-        SimTcp listener = kernel.net.listener(to, port);
-        if (listener == null) {
+        SimTcp found = kernel.net.listener(to, port);
+        if (found == null) {
             if (far != null && far.connectError() != 0) {
                 int errno = far.connectError();
                 kernel.clock.in(far.delayNs(), () -> reset(errno));
@@ -173,7 +179,7 @@ final class SimTcp extends SimSocket {
             }
             return; // else nobody answers
         }
-        if (listener.handshakes.size() + listener.acceptable.size() > listener.backlog) {
+        if (found.handshakes.size() + found.acceptable.size() > found.backlog) {
             kernel.clock.in(SYN_RETRY_NS, () -> synTo(to, port));
             return;
         }
@@ -184,11 +190,12 @@ final class SimTcp extends SimSocket {
         child.connectToldOnce = true;
         child.peer = this;
         peer = child;
-        listener.handshakes.add(child);
-        listener.mayWake(Epoll.IN);
+        listener = found;
+        found.handshakes.add(child);
+        found.mayWake(Epoll.IN);
         kernel.onTheWay(() -> {
             established();
-            listener.handshakeDone(child);
+            found.handshakeDone(child);
         });
     }
 
@@ -331,6 +338,7 @@ final class SimTcp extends SimSocket {
         }
         established();
         chargedAtMost += 2 * n + PIECE_CHARGE;
+        overhead += kernel.chooser().count(Choice.OVERHEAD, 0, HEADER_CHARGE * (1 + n / SEGMENT_BYTES));
         other.sentHere(Arrays.copyOf(data, Math.toIntExact(n)));
         return n;
     }
@@ -340,12 +348,21 @@ final class SimTcp extends SimSocket {
         return other == null || other.released ? 0 : other.underWay.total();
     }
 
+    /** {@code sk_wmem_queued}; in lockstep what it is at most. */
+    private long charged() {
+        if (kernel.settings.lockstep()) {
+            return chargedAtMost;
+        }
+        long payload = state == State.CLOSED ? 0 : queued();
+        return payload == 0 ? 0 : payload + overhead;
+    }
+
     private long mostRoom() {
-        return queued() >= sendBuffer ? 0 : sendBuffer - queued() + OVERSHOOT;
+        return charged() >= sendBuffer ? 0 : sendBuffer - charged() + OVERSHOOT;
     }
 
     private long leastRoom() {
-        return (kernel.settings.lockstep() ? chargedAtMost : queued()) >= sendBuffer ? 0 : 1;
+        return charged() >= sendBuffer ? 0 : 1;
     }
 
     private void sentHere(byte[] data) {
@@ -381,7 +398,7 @@ final class SimTcp extends SimSocket {
             edges(Epoll.IN);
             SimTcp sender = peer;
             if (sender != null && !lockstep) {
-                sender.acknowledged();
+                sender.acknowledged(n);
             }
         }
         if (finUnderWay && underWay.total() == 0) {
@@ -393,13 +410,15 @@ final class SimTcp extends SimSocket {
         underWay.move(n, arrived);
     }
 
-    /** {@code tcp_check_space}. */
-    private void acknowledged() {
+    /** {@code tcp_check_space}, after {@code bytes} have left the queue. */
+    private void acknowledged(long bytes) {
+        overhead = overhead * queued() / (queued() + bytes);
         if (!noSpace || state != State.CONNECTED || released) {
             return;
         }
         if (!sendBufferFixed) {
-            sendBuffer = Math.min(2 * sendBuffer, kernel.settings.tcpSendBufferMost());
+            int most = Math.max(sendBuffer, Math.min(2 * sendBuffer, kernel.settings.tcpSendBufferMost()));
+            sendBuffer = (int) kernel.chooser().count(Choice.GROWTH, sendBuffer, most);
         }
         spaceMade();
     }
@@ -415,8 +434,20 @@ final class SimTcp extends SimSocket {
     }
 
     private boolean writable() {
-        long charged = kernel.settings.lockstep() ? chargedAtMost : queued();
-        return 3 * charged <= 2L * sendBuffer;
+        return 3 * charged() <= 2L * sendBuffer;
+    }
+
+    @Override
+    void memInfo(MemInfo out) {
+        boolean lockstep = kernel.settings.lockstep();
+        long queued = lockstep ? kernel.chooser().count(Choice.QUEUED, 0, chargedAtMost) : charged();
+        chargedAtMost = Math.min(chargedAtMost, queued); // acknowledgements only take from it
+        out.set(sendBuffer, Math.toIntExact(queued));
+    }
+
+    @Override
+    void linger0() {
+        resetsOnClose = true;
     }
 
     @Override
@@ -515,6 +546,9 @@ final class SimTcp extends SimSocket {
         if (finUnderWay && (underWay.total() == 0 || kernel.settings.lockstep())) {
             finArrives();
         }
+        if (!kernel.settings.lockstep()) {
+            finUnderWay = false; // behind data that was never sent
+        }
         fail(resetError());
         resetUnderWay = 0;
         finUnderWay = false;
@@ -525,6 +559,7 @@ final class SimTcp extends SimSocket {
         shutRead = true;
         shutWrite = true;
         noSpace = false;
+        chargedAtMost = 0;
         edges(ANY);
     }
 
@@ -546,7 +581,11 @@ final class SimTcp extends SimSocket {
         if (kernel.settings.lockstep() && arrived.total() == 0 && underWay.total() > 0) {
             throw new IllegalStateException("settle before close: whether data under way was unread cannot be known");
         }
-        if (arrived.total() > 0) {
+        if (state == State.CONNECTING && !kernel.settings.lockstep()) {
+            withdrawn(other); // no child has come out of the handshake: the SYN,ACK is answered by a reset
+        } else if (shutWrite && finSeen && other.finSeen && !kernel.settings.lockstep()) {
+            return; // TIME_WAIT: nothing is left to be reset
+        } else if (arrived.total() > 0 || resetsOnClose) {
             other.reset(Errno.ECONNRESET);
         } else if (!shutWrite) {
             sendFin();
@@ -557,6 +596,14 @@ final class SimTcp extends SimSocket {
             other.reset(Errno.EPIPE);
         }
         underWay.clear();
+    }
+
+    private void withdrawn(SimTcp child) {
+        SimTcp at = listener;
+        if (at != null) {
+            at.handshakes.remove(child);
+        }
+        child.released = true;
     }
 
     /** Closes a connection that nobody accepted. */

@@ -1,0 +1,447 @@
+package io.passatelli.proto.tcp;
+
+import io.passatelli.base.Counters;
+import io.passatelli.base.Drop;
+import io.passatelli.base.HotPath;
+import io.passatelli.base.Limits;
+import io.passatelli.link.RxBatch;
+import io.passatelli.loop.EventLoop;
+import io.passatelli.os.Errno;
+import io.passatelli.os.IoVec;
+import io.passatelli.os.MemInfo;
+import io.passatelli.os.Os;
+import io.passatelli.os.Socket;
+import io.passatelli.wire.Frame;
+import io.passatelli.wire.Seq;
+import io.passatelli.wire.Tcp;
+import org.jspecify.annotations.Nullable;
+
+import java.util.Arrays;
+
+/**
+ * What the guest sends, on its way to sockets. How it works:
+ *
+ * <p><b>A batch at a time.</b> The segments of a batch are remembered where they lie, and at its end all of one flow that are in order leave by
+ * one sendmsg(2), straight from the link's memory. So what a batch has out of order heals by itself. A gap that is left is a loss: what is
+ * behind it is dropped, and three duplicate acknowledgments make the guest send again at once, without waiting for its time-out.
+ *
+ * <p><b>A full socket loses nothing.</b> The window that the guest sees is what the socket has room for and, once it is nearly full, also a
+ * stash of ours, which is set aside before it is promised. What the socket does not take goes there, and EPOLLOUT tells when it takes more. So
+ * the guest overfills the socket now and then, which is what makes the kernel enlarge its buffer. Where nothing can be set aside the window
+ * stays below the room.
+ *
+ * <p><b>Room</b> is SO_MEMINFO's, counted down, and asked again when less than a quarter is left. Above two thirds full, epoll_ctl(2) with
+ * EPOLL_CTL_MOD has the kernel look, note that somebody wants more room, and tell of it by EPOLLOUT: the one event by which the window opens.
+ * No timer is needed for that.
+ *
+ * <p><b>Acknowledgments.</b> One for each flow and batch, of what the kernel took; of the stash too, a little below the time after which the
+ * guest would send again. The edge of the window never moves left, and moves right by two segments or half the buffer at least, RFC 9293
+ * §3.8.6.2.2.
+ *
+ * <p><b>The guest's FIN</b> has its number behind all data; it is relayed by shutdown(2) once the stash is empty, and acknowledged then.
+ */
+@HotPath
+final class GuestData {
+    static final int NONE = -1;
+
+    private static final int FLAGS = Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL;
+
+    /** Ranges that one frame's payload can have. */
+    private static final int RANGES = RxBatch.PIECES + 1;
+
+    private static final long STASH_ACK_NS = Limits.TCP_STASH_ACK_MS * 1_000_000L;
+    private static final int DUPLICATES = 3;
+
+    private final TcpTranslator owner;
+    private final TcpControl control;
+    private final EventLoop loop;
+    private final Os os;
+    private final Counters counters;
+    private final ChunkPool stashes;
+    private final IoVec out = new IoVec(Limits.IOVECS);
+    private final MemInfo memory = new MemInfo();
+
+    // the segments of the batch, in lists of one flow each
+    private final int[] entryNext = new int[Limits.RX_BATCH_FRAMES];
+    private final int[] entryFrame = new int[Limits.RX_BATCH_FRAMES];
+    private final int[] entryFrom = new int[Limits.RX_BATCH_FRAMES];
+    private final int[] entryLength = new int[Limits.RX_BATCH_FRAMES];
+    private final int[] entrySeq = new int[Limits.RX_BATCH_FRAMES];
+    private final boolean[] entryFin = new boolean[Limits.RX_BATCH_FRAMES];
+    private final boolean[] entryDone = new boolean[Limits.RX_BATCH_FRAMES];
+    private int entries;
+    private @Nullable RxBatch batch;
+    private @Nullable TcpFlow firstTouched;
+    private @Nullable TcpFlow lastTouched;
+
+    // what #gather found
+    private boolean sawOld;
+    private boolean sawFin;
+
+    /** Bytes had no room: those behind them have no place either. */
+    private boolean lost;
+
+    GuestData(TcpTranslator owner, TcpTranslator.Parts parts, TcpControl control, ChunkPool stashes) {
+        this.owner = owner;
+        this.control = control;
+        this.stashes = stashes;
+        loop = parts.loop();
+        os = loop.os();
+        counters = parts.counters();
+        Arrays.fill(entryNext, NONE);
+    }
+
+    /** Remembers frame {@code i} of {@code from}, whose sequence number is {@code seq}, until {@link #endBatch}. */
+    void add(TcpFlow flow, RxBatch from, int i, int seq, boolean fin) {
+        assert batch == null || batch == from;
+        batch = from;
+        Frame f = from.frame(i);
+        int e = entries++;
+        entryNext[e] = NONE;
+        entryFrame[e] = i;
+        entryFrom[e] = (int) (f.payload() - f.l2());
+        entryLength[e] = f.payloadLength();
+        entrySeq[e] = seq;
+        entryFin[e] = fin;
+        entryDone[e] = false;
+        if (flow.lastEntry == NONE) {
+            flow.firstEntry = e;
+        } else {
+            entryNext[flow.lastEntry] = e;
+        }
+        flow.lastEntry = e;
+        if (flow.nextTouched == null && lastTouched != flow) {
+            if (lastTouched == null) {
+                firstTouched = flow;
+            } else {
+                lastTouched.nextTouched = flow;
+            }
+            lastTouched = flow;
+        }
+    }
+
+    /** Whether {@code from} cannot be added to before {@link #endBatch}. */
+    boolean isInTheWay(RxBatch from) {
+        return batch != null && (batch != from || entries == Limits.RX_BATCH_FRAMES);
+    }
+
+    /** What was remembered of the batch leaves: its memory is about to be given back. */
+    void endBatch(long nowNs) {
+        Throwable fault = null;
+        while (firstTouched != null) {
+            TcpFlow flow = firstTouched;
+            firstTouched = flow.nextTouched;
+            flow.nextTouched = null;
+            if (firstTouched == null) {
+                lastTouched = null;
+            }
+            try {
+                settle(flow, nowNs);
+            } catch (Throwable t) {
+                fault = t;
+                owner.onFault(flow);
+            }
+        }
+        entries = 0;
+        batch = null;
+        if (fault != null) {
+            throw unexpected(fault);
+        }
+    }
+
+    private static RuntimeException unexpected(Throwable t) {
+        return new IllegalStateException("a segment of the guest", t);
+    }
+
+    /** What the batch has of {@code flow} so far leaves. */
+    void settle(TcpFlow flow, long nowNs) {
+        if (flow.firstEntry == NONE) {
+            return;
+        }
+        int before = flow.next;
+        out.clear();
+        sawOld = false;
+        sawFin = false;
+        lost = false;
+        boolean whole = gather(flow, nowNs);
+        boolean gap = hasGap(flow);
+        flow.firstEntry = NONE;
+        flow.lastEntry = NONE;
+        if (!whole || !send(flow, nowNs)) {
+            return; // a reset
+        }
+        if (flow.next != before) {
+            flow.gapTold = false;
+            flow.dataNs = nowNs;
+        }
+        if (sawFin && !lost) {
+            flow.next++;
+            flow.toSocketBecomes(TcpFlow.Half.FIN_SEEN);
+            if (flow.stash.isEmpty() && !relayFin(flow)) {
+                return;
+            }
+        }
+        answer(flow, gap, nowNs);
+    }
+
+    /** Puts all ranges that are in order into {@link #out}; it is sent when it is full. False: the flow has ended by that. */
+    private boolean gather(TcpFlow flow, long nowNs) {
+        int expected = flow.next;
+        boolean progress = true;
+        while (progress && !sawFin) {
+            progress = false;
+            for (int e = flow.firstEntry; e != NONE && !sawFin; e = entryNext[e]) {
+                if (entryDone[e] || Seq.isAfter(entrySeq[e], expected)) {
+                    continue;
+                }
+                entryDone[e] = true;
+                progress = true;
+                int end = entrySeq[e] + entryLength[e];
+                int length = Seq.diff(Seq.min(end, flow.edge), expected);
+                if (length < 0 || length == 0 && !entryFin[e]) {
+                    sawOld = true;
+                    continue;
+                }
+                if (out.capacity() - out.count() < RANGES) {
+                    if (!send(flow, nowNs)) {
+                        return false;
+                    }
+                    out.clear();
+                }
+                take(e, Seq.diff(expected, entrySeq[e]), length);
+                expected += length;
+                sawFin = entryFin[e] && expected == end;
+            }
+        }
+        return true;
+    }
+
+    private void take(int e, int skip, int length) {
+        assert batch != null;
+        boolean fits = batch.gather(entryFrame[e], entryFrom[e] + skip, length, out);
+        assert fits : "a frame of more pieces than RxBatch.PIECES";
+    }
+
+    private boolean hasGap(TcpFlow flow) {
+        boolean gap = false;
+        for (int e = flow.firstEntry; e != NONE; e = entryNext[e]) {
+            if (!entryDone[e] && !sawFin) {
+                gap = true;
+                counters.count(Drop.TCP_GAP);
+            }
+        }
+        return gap;
+    }
+
+    /** Gives {@link #out} to the socket, what it does not take to the stash. False: the flow was reset. */
+    private boolean send(TcpFlow flow, long nowNs) {
+        int total = (int) out.total();
+        if (total == 0 || lost) {
+            return true;
+        }
+        int sent = 0;
+        if (flow.stash.isEmpty()) {
+            sent = push(flow, nowNs);
+            if (sent < 0) {
+                return false;
+            }
+        }
+        flow.next += sent;
+        int kept = sent < total ? stash(flow) : 0;
+        flow.next += kept;
+        lost = sent + kept < total;
+        flow.missed = lost;
+        if (lost) {
+            counters.count(Drop.TCP_NO_ROOM);
+        }
+        return true;
+    }
+
+    /** One sendmsg(2) of {@link #out}. Returns the bytes taken, also off {@link #out}; -1: the flow was reset. */
+    private int push(TcpFlow flow, long nowNs) {
+        long asked = out.total();
+        long n = os.sendmsg(flow.fd, out, FLAGS);
+        if (n == -Errno.EAGAIN || n == -Errno.ENOBUFS || n == -Errno.ENOMEM) {
+            n = 0;
+        }
+        if (n < 0) {
+            owner.onSocketError(flow, nowNs);
+            return -1;
+        }
+        flow.taken += (int) n;
+        flow.room -= (int) n;
+        if (n < asked) {
+            flow.room = 0;
+            flow.outDue = true; // the kernel has noted that somebody wants more
+            out.consume(n);
+        }
+        return (int) n;
+    }
+
+    private int stash(TcpFlow flow) {
+        int kept = 0;
+        for (int i = 0; i < out.count(); i++) {
+            int length = (int) out.length(i);
+            int n = flow.stash.append(out.segment(i), out.offset(i), length, flow.reserved);
+            kept += n;
+            if (n < length) {
+                break;
+            }
+        }
+        return kept;
+    }
+
+    /** The socket has room, or an event says so. */
+    void onWritable(TcpFlow flow, long nowNs) {
+        if (!flow.outDue) {
+            return;
+        }
+        flow.outDue = false;
+        flow.sndbuf = 0; // ask
+        flow.room = 0;
+        if (!flow.stash.isEmpty() && !drain(flow, nowNs)) {
+            return;
+        }
+        if (flow.missed && !flow.outDue) {
+            flow.missed = false;
+            flow.duplicatesDue = DUPLICATES;
+        }
+        answer(flow, false, nowNs);
+    }
+
+    /** The stash goes to the socket, as far as it takes it. False: the flow has ended. */
+    private boolean drain(TcpFlow flow, long nowNs) {
+        out.clear();
+        flow.stash.gather(out);
+        int n = push(flow, nowNs);
+        if (n < 0) {
+            return false;
+        }
+        flow.stash.drop(n);
+        if (!flow.stash.isEmpty()) {
+            return true;
+        }
+        flow.ackStash = false;
+        return flow.toSocket() != TcpFlow.Half.FIN_SEEN || relayFin(flow);
+    }
+
+    /** All that the guest said is with the kernel, and it will say no more. False: the flow has ended. */
+    private boolean relayFin(TcpFlow flow) {
+        int rc = os.shutdown(flow.fd, Socket.SHUT_WR);
+        if (rc < 0) {
+            owner.reset(flow, Drop.TCP_RESET_BY_HOST);
+            return false;
+        }
+        flow.taken = flow.next;
+        flow.toSocketBecomes(TcpFlow.Half.FIN_RELAYED);
+        flow.ackDue = true;
+        if (flow.isDone()) {
+            boolean ignored = control.ack(flow);
+            owner.end(flow);
+            return false;
+        }
+        return true;
+    }
+
+    /** Moves the edge, and tells the guest what it should know. */
+    private void answer(TcpFlow flow, boolean gap, long nowNs) {
+        boolean moved = offer(flow);
+        if (gap && !flow.gapTold) {
+            flow.gapTold = true;
+            flow.ackStash = true;
+            flow.duplicatesDue = DUPLICATES;
+        }
+        if (sawOld) {
+            flow.ackStash = true;
+            sawOld = false;
+            flow.ackDue |= flow.duplicatesDue == 0;
+        }
+        flow.ackDue |= moved || flow.ackNumber() != flow.acked;
+        if (flow.ackNumber() != flow.next && !flow.stashAck.isScheduled()) {
+            loop.timers().schedule(flow.stashAck, nowNs + STASH_ACK_NS);
+        }
+        tell(flow);
+    }
+
+    /** Sends the acknowledgments that are due, as far as the link takes them. */
+    void tell(TcpFlow flow) {
+        while (flow.ackDue || flow.duplicatesDue > 0) {
+            boolean duplicate = !flow.ackDue;
+            if (!control.ack(flow)) {
+                owner.awaitLink(flow);
+                return;
+            }
+            if (duplicate) {
+                flow.duplicatesDue--;
+            }
+        }
+    }
+
+    /** The stash has lasted so long that the guest is about to send again. */
+    void onStashAck(TcpFlow flow) {
+        if (flow.ackNumber() == flow.next) {
+            return;
+        }
+        flow.ackStash = true;
+        flow.ackDue = true;
+        tell(flow);
+    }
+
+    /** Moves the edge to what socket and stash have room for. Whether it has moved. */
+    boolean offer(TcpFlow flow) {
+        if (flow.toSocket() != TcpFlow.Half.OPEN) {
+            return false;
+        }
+        if (!flow.outDue && flow.room <= flow.sndbuf >> 2) {
+            ask(flow);
+            if (flow.room < flow.sndbuf / 3) {
+                owner.watchOut(flow);
+            }
+        }
+        if (flow.outDue && flow.reserved == 0 && stashes.promise(Limits.TCP_STASH_CHUNKS)) {
+            flow.reserved = Limits.TCP_STASH_CHUNKS;
+        }
+        int room = Math.max(0, flow.room);
+        int whole = flow.reserved == 0 ? room - (room >> 3) : room + (flow.reserved - 1) * ChunkPool.CHUNK;
+        int most = flow.ourScale == 0 ? Tcp.WINDOW_MAX : Limits.TCP_WINDOW_BYTES;
+        int candidate = flow.taken + Math.min(whole, most) - (1 << flow.ourScale);
+        int step = Math.max(1, Math.min(2 * flow.mss, flow.sndbuf >> 1));
+        if (Seq.diff(candidate, flow.edge) < step) {
+            giveBack(flow);
+            return false;
+        }
+        flow.edge = candidate;
+        giveBack(flow);
+        return true;
+    }
+
+    /** What is not needed for the edge that the guest knows is for other flows. */
+    private void giveBack(TcpFlow flow) {
+        if (flow.reserved == 0 || flow.outDue || !flow.stash.isEmpty()) {
+            return;
+        }
+        int beyond = Seq.diff(flow.edge, flow.taken) - Math.max(0, flow.room);
+        int needed = beyond <= 0 ? 0 : (beyond + ChunkPool.CHUNK - 1) / ChunkPool.CHUNK + 1;
+        if (needed < flow.reserved) {
+            stashes.release(flow.reserved - needed);
+            flow.reserved = needed;
+        }
+    }
+
+    private void ask(TcpFlow flow) {
+        if (os.memInfo(flow.fd, memory) < 0) {
+            return;
+        }
+        flow.sndbuf = memory.sndbuf();
+        flow.room = memory.sndbuf() - memory.wmemQueued();
+    }
+
+    /** {@code flow} ends: what lies here of it goes nowhere. */
+    void forget(TcpFlow flow) {
+        flow.firstEntry = NONE;
+        flow.lastEntry = NONE;
+        flow.stash.clear();
+        stashes.release(flow.reserved);
+        flow.reserved = 0;
+    }
+}

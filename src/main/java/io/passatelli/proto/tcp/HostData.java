@@ -1,0 +1,575 @@
+package io.passatelli.proto.tcp;
+
+import io.passatelli.base.Drop;
+import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
+import io.passatelli.base.Limits;
+import io.passatelli.link.Caps;
+import io.passatelli.link.Link;
+import io.passatelli.link.TxBatch;
+import io.passatelli.loop.EventLoop;
+import io.passatelli.loop.ReadyList;
+import io.passatelli.os.Errno;
+import io.passatelli.os.IoVec;
+import io.passatelli.os.Os;
+import io.passatelli.os.Socket;
+import io.passatelli.wire.Checksum;
+import io.passatelli.wire.Ethernet;
+import io.passatelli.wire.Ip4;
+import io.passatelli.wire.Offload;
+import io.passatelli.wire.Seq;
+import io.passatelli.wire.Tcp;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What sockets have for the guest, on its way there. How it works:
+ *
+ * <p><b>A buffer until it is acknowledged.</b> A socket is read once, into chunks of the flow's own; segments borrow from there, when they are
+ * sent and when they are sent again. No more is read than the guest's window and the flow's share allow: the rest stays with the kernel, which
+ * holds the peer back. A chunk takes a whole number of the longest frames, so no frame lies in two.
+ *
+ * <p><b>In flight</b> is at most {@code cap}: more while it helps, half after a loss. It is no congestion window, since there is no network,
+ * but it keeps what is in flight in the cache, and what one loss costs small. A link that loses what is too much has a bound of frames for all
+ * flows besides.
+ *
+ * <p><b>Loss.</b> Duplicate acknowledgments, three, or one where too few segments are in flight to cause three: the first missing segment goes
+ * again, then the first after each partial acknowledgment (NewReno, RFC 6582). Nothing heard: the last segment goes again (a tail probe, RFC
+ * 8985 §7), and if that does not help everything does, after a time that doubles (RFC 6298), up to a bound, which resets the connection.
+ *
+ * <p><b>A closed window.</b> What the guest did not take it has dropped, as far as we know (Linux short of memory says so by a window of 0 and
+ * never opens it by itself): so we go back to what it acknowledged, and ask with segments that it must answer until it opens.
+ *
+ * <p><b>Waiting.</b> Sockets are edge-triggered, so who has something and cannot go on is in one list: the loop's if it had its quantum, the
+ * link's, the chunks' or the frames' if there are none; or the guest's acknowledgment comes, or a timer. Nobody is asked again and again.
+ *
+ * <p><b>The peer's FIN</b> has its number behind all data, and is sent, timed and sent again as data are.
+ */
+@HotPath
+final class HostData {
+    /** IP's length field, less headers without options, RFC 9293 §3.7.1. */
+    private static final int PAYLOAD_MOST = 65_495;
+
+    private static final int DUPLICATES = 3;
+    /** With fewer frames in flight the first duplicate acknowledgment says as much as three, RFC 5827. */
+    private static final int FEW_FRAMES = 4;
+
+    private static final int PROBE_DOUBLINGS = 8;
+
+    private final TcpTranslator owner;
+    private final TcpControl control;
+    private final EventLoop loop;
+    private final Os os;
+    private final Link link;
+    private final ChunkPool chunks;
+    private final TxBatch batch = new TxBatch(Limits.TX_BATCH_FRAMES);
+    private final IoVec in = new IoVec(Limits.TCP_READ_CHUNKS + 2);
+    private final ReadyList awaitLink = new ReadyList();
+    private final ReadyList awaitChunk = new ReadyList();
+    private final ReadyList awaitFrame = new ReadyList();
+
+    private boolean up;
+    private boolean lossless = true;
+    private Caps.Offloads offloads = Caps.Offloads.NONE;
+    private int frameBytes = Limits.FRAME_BYTES;
+    private int frames;
+
+    /** The last {@link #emit} had our FIN in it. */
+    private boolean finWent;
+
+    HostData(TcpTranslator owner, TcpTranslator.Parts parts, TcpControl control, ChunkPool chunks) {
+        this.owner = owner;
+        this.control = control;
+        this.chunks = chunks;
+        loop = parts.loop();
+        os = loop.os();
+        link = parts.link();
+    }
+
+    boolean isUp() {
+        return up;
+    }
+
+    /** {@code flow} goes on when the link has room. */
+    void awaitLink(TcpFlow flow) {
+        if (up) {
+            awaitLink.add(flow.ready);
+        }
+    }
+
+    /** Sets what a segment and a frame hold, for a guest that takes segments of {@code mss}. */
+    void fit(TcpFlow flow, int mss) {
+        boolean v4 = Ip.isV4(flow.guestHigh(), flow.guestLow());
+        int most = Math.min(PAYLOAD_MOST, frameBytes - TcpControl.headers(flow));
+        flow.mss = Math.clamp(mss, Limits.TCP_MSS_LEAST, most);
+        boolean bursts = offloads.csum() && (v4 ? offloads.tso4() : offloads.tso6());
+        flow.unit = bursts ? most / flow.mss * flow.mss : flow.mss;
+    }
+
+    /** Moves what can be moved to the guest, about {@code allowanceBytes}. Returns the bytes moved; what is left has the flow in some list. */
+    long pump(TcpFlow flow, long allowanceBytes, long nowNs) {
+        long moved = 0;
+        while (moved < allowanceBytes) {
+            if (!up || !flow.isOpen()) {
+                return moved;
+            }
+            int unsent = Seq.diff(flow.flightEnd(), flow.seq);
+            int n;
+            if (unsent > 0) {
+                n = transmit(flow, unsent, nowNs);
+            } else if (flow.isFinNext()) {
+                n = sendFin(flow, nowNs);
+            } else if (flow.readable && flow.toGuest() == TcpFlow.Half.OPEN) {
+                n = read(flow, nowNs);
+            } else {
+                return moved;
+            }
+            if (n < 0) {
+                return moved;
+            }
+            moved += n;
+        }
+        loop.ready().add(flow.ready);
+        return moved;
+    }
+
+    /** Takes from the socket what the guest may be sent. Returns the bytes; -1: none now, and it is seen to that somebody comes back. */
+    private int read(TcpFlow flow, long nowNs) {
+        int wanted = Math.min(flow.window, flow.cap) - flow.flight.length();
+        if (wanted <= 0 || isSilly(flow, wanted)) {
+            shut(flow, nowNs);
+            return -1;
+        }
+        int fill = ChunkPool.CHUNK / flow.unit * flow.unit;
+        boolean scarce = chunks.free() <= chunks.size() / 4;
+        in.clear();
+        int room = flow.flight.room(
+                in, Math.min(wanted, Limits.TCP_READ_CHUNKS * fill), fill, scarce ? 1 : Integer.MAX_VALUE);
+        if (room == 0) {
+            awaitChunk.add(flow.ready);
+            return -1;
+        }
+        int n = (int) os.recvmsg(flow.fd, in, Socket.MSG_DONTWAIT);
+        flow.flight.filled(Math.max(0, n));
+        if (n == -Errno.EAGAIN) {
+            flow.readable = false;
+            return -1;
+        }
+        if (n < 0) {
+            owner.onSocketError(flow, nowNs);
+            return -1;
+        }
+        if (n == 0) {
+            flow.readable = false;
+            flow.toGuestBecomes(TcpFlow.Half.FIN_SEEN);
+            return 0;
+        }
+        flow.dataNs = nowNs;
+        if (n < room && !flow.urgent && !flow.failed) {
+            flow.readable = flow.ending; // a short read has emptied the socket
+            if (flow.ending && flow.flight.length() < wanted) {
+                return n + Math.max(0, readEnd(flow, nowNs));
+            }
+        }
+        return n;
+    }
+
+    /** The peer has sent its FIN, and its data have been read: so it can go with the last of them. */
+    private int readEnd(TcpFlow flow, long nowNs) {
+        return read(flow, nowNs);
+    }
+
+    /** RFC 9293 §3.8.6.2.1: no small segment for want of window, while an acknowledgment will open it. */
+    private static boolean isSilly(TcpFlow flow, int allowed) {
+        return flow.inFlight() > 0 && allowed < Math.min(flow.mss, flow.windowMost >> 1);
+    }
+
+    /** Nothing more is allowed in flight. An acknowledgment brings the flow back; with none on its way, a timer does. */
+    private void shut(TcpFlow flow, long nowNs) {
+        if (flow.window > flow.cap) {
+            flow.capped = true;
+        }
+        if (flow.inFlight() == 0 && !flow.persisting) {
+            flow.persisting = true;
+            flow.probes = 0;
+            flow.retries = 0;
+            wait(flow, nowNs + flow.rtt.timeoutNs(0));
+        }
+    }
+
+    /** Sends some of the {@code unsent} bytes behind {@code seq}. Returns how many; -1: none now. */
+    private int transmit(TcpFlow flow, int unsent, long nowNs) {
+        int allowed = flow.una + Math.min(flow.window, flow.cap) - flow.seq;
+        int n = Math.min(unsent, allowed);
+        if (n <= 0 || n < unsent && isSilly(flow, n)) {
+            shut(flow, nowNs);
+            return -1;
+        }
+        int most = Limits.TX_BATCH_FRAMES;
+        if (!lossless) {
+            most = framesMost(flow) - frames;
+            if (most <= 0 && flow.inFlight() > 0) {
+                awaitFrame.add(flow.ready);
+                return -1;
+            }
+            most = Math.max(1, most);
+        }
+        boolean first = flow.seq == flow.high;
+        boolean idle = flow.inFlight() == 0;
+        int sent = emit(flow, flow.seq, n, most);
+        if (sent == 0) {
+            awaitLink(flow);
+            return -1;
+        }
+        flow.seq += sent + (finWent ? 1 : 0);
+        if (finWent && flow.toGuest() == TcpFlow.Half.FIN_SEEN) {
+            flow.toGuestBecomes(TcpFlow.Half.FIN_RELAYED);
+        }
+        sent(flow, first, idle, nowNs);
+        return sent;
+    }
+
+    private int framesMost(TcpFlow flow) {
+        return flow.unit > flow.mss ? Limits.TCP_LOSSY_BURSTS : Limits.TCP_LOSSY_FRAMES;
+    }
+
+    private int sendFin(TcpFlow flow, long nowNs) {
+        boolean first = flow.seq == flow.high;
+        boolean idle = flow.inFlight() == 0;
+        if (!control.fin(flow)) {
+            awaitLink(flow);
+            return -1;
+        }
+        flow.seq = flow.flightEnd() + 1;
+        if (flow.toGuest() == TcpFlow.Half.FIN_SEEN) {
+            flow.toGuestBecomes(TcpFlow.Half.FIN_RELAYED);
+        }
+        sent(flow, first, idle, nowNs);
+        return 0;
+    }
+
+    /** What lies before {@code flow.seq} has left, {@code first}: for the first time; {@code idle}: nothing was in flight before. */
+    private void sent(TcpFlow flow, boolean first, boolean idle, long nowNs) {
+        flow.high = Seq.max(flow.high, flow.seq);
+        flow.persisting = false;
+        if (first && !flow.timed) {
+            flow.timed = true;
+            flow.timedSeq = flow.seq;
+            flow.timedNs = nowNs;
+        }
+        if (idle) {
+            wait(flow, nowNs + patienceNs(flow));
+        }
+        count(flow);
+    }
+
+    /** How long an acknowledgment may take before something is sent again. */
+    private static long patienceNs(TcpFlow flow) {
+        long timeoutNs = flow.rtt.timeoutNs(flow.retries);
+        return mayProbeTail(flow) ? Math.min(flow.rtt.tailProbeNs(), timeoutNs) : timeoutNs;
+    }
+
+    /** One segment alone may have its acknowledgment delayed for longer than a probe waits. */
+    private static boolean mayProbeTail(TcpFlow flow) {
+        return flow.rtt.isKnown()
+                && flow.retries == 0
+                && !flow.tailProbed
+                && !flow.recovering
+                && flow.inFlight() > flow.unit;
+    }
+
+    /** The timer is due at {@code deadlineNs}, or earlier and then looks again. */
+    void wait(TcpFlow flow, long deadlineNs) {
+        flow.deadlineNs = deadlineNs;
+        if (flow.retransmit.isScheduled()) {
+            if (flow.retransmit.deadlineNs() - deadlineNs <= 0) {
+                return;
+            }
+            loop.timers().cancel(flow.retransmit);
+        }
+        loop.timers().schedule(flow.retransmit, deadlineNs);
+    }
+
+    private void count(TcpFlow flow) {
+        if (lossless) {
+            return;
+        }
+        int now = (flow.inFlight() + flow.unit - 1) / flow.unit;
+        frames += now - flow.frames;
+        boolean fewer = now < flow.frames;
+        flow.frames = now;
+        if (fewer && frames < Limits.TCP_LOSSY_FRAMES) {
+            awaitFrame.moveTo(loop.ready());
+        }
+    }
+
+    /** Sends {@code length} bytes from {@code seq} on in at most {@code framesMost} frames. Returns how many bytes the link took. */
+    private int emit(TcpFlow flow, int seq, int length, int framesMost) {
+        finWent = false;
+        int headers = TcpControl.headers(flow);
+        int wanted = Math.min(framesMost, length / flow.unit + flow.flight.chunkCount() + 1);
+        int room = link.reserve(flow.queue, batch, Math.min(wanted, batch.capacity()), headers, flow.unit);
+        if (room == 0) {
+            return 0;
+        }
+        flow.flight.seek(Seq.diff(seq, flow.una));
+        int left = length;
+        int n = 0;
+        while (n < room && left > 0) {
+            int payload = Math.min(Math.min(left, flow.unit), flow.flight.contiguous());
+            compose(flow, n, seq + length - left, payload);
+            flow.flight.skip(payload);
+            left -= payload;
+            n++;
+        }
+        int ack = flow.ackNumber();
+        int taken = link.commit(flow.queue, batch, n);
+        if (taken <= 0) {
+            return 0;
+        }
+        TcpControl.acknowledged(flow, ack);
+        int bytes = 0;
+        for (int i = 0; i < taken; i++) {
+            bytes += batch.length(i) - headers;
+        }
+        finWent = taken == n && isLast(flow, seq + bytes);
+        return bytes;
+    }
+
+    /** Whether our FIN follows the byte before {@code end} at once. */
+    private static boolean isLast(TcpFlow flow, int end) {
+        return end == flow.flightEnd()
+                && (flow.toGuest() == TcpFlow.Half.FIN_SEEN || flow.toGuest() == TcpFlow.Half.FIN_RELAYED);
+    }
+
+    private void compose(TcpFlow flow, int i, int seq, int payload) {
+        MemorySegment data = flow.flight.memory();
+        long at = flow.flight.at();
+        int end = seq + payload;
+        int flags = Tcp.ACK;
+        if (end == flow.flightEnd()) {
+            flags |= Tcp.PSH;
+        }
+        if (isLast(flow, end)) {
+            flags |= Tcp.FIN;
+        }
+        MemorySegment out = batch.header(i);
+        long header = batch.headerAt(i);
+        long tcp = header + batch.headerLength(i) - Tcp.LENGTH;
+        control.header(flow, out, header, seq, flags, payload);
+        int sum = TcpControl.pseudo(flow, Tcp.LENGTH + payload);
+        if (offloads.csum()) {
+            Tcp.checksum(out, tcp, sum);
+            offload(flow, batch.offload(i), batch.headerLength(i), payload);
+        } else {
+            sum = Checksum.add(sum, 0, out, tcp, Tcp.LENGTH);
+            Tcp.checksum(out, tcp, Checksum.of(Checksum.add(sum, Tcp.LENGTH, data, at, payload)));
+        }
+        batch.borrow(i, data, at, payload);
+    }
+
+    /** The guest's kernel cuts up what is longer than a segment, and nobody computes checksums. */
+    private static void offload(TcpFlow flow, Offload offload, int headers, int payload) {
+        offload.flags = Offload.NEEDS_CSUM;
+        offload.csumStart = headers - Tcp.LENGTH;
+        offload.csumOffset = Tcp.CHECKSUM;
+        if (payload > flow.mss) {
+            boolean v4 = headers == Ethernet.LENGTH + Ip4.LENGTH + Tcp.LENGTH;
+            offload.gsoType = v4 ? Offload.GSO_TCPV4 : Offload.GSO_TCPV6;
+            offload.gsoSize = flow.mss;
+            offload.hdrLen = headers;
+        }
+    }
+
+    /**
+     * The guest says that it has all before {@code ack}, in a segment at {@code seq} with {@code window} bytes of room behind it that takes
+     * {@code numbers} sequence numbers. False: the flow has ended by that.
+     */
+    boolean onAck(TcpFlow flow, int seq, int ack, int window, int numbers, long nowNs) {
+        int before = flow.window;
+        if (Seq.isBefore(flow.windowSeq, seq) || flow.windowSeq == seq && !Seq.isBefore(ack, flow.windowAck)) {
+            flow.window = window;
+            flow.windowMost = Math.max(flow.windowMost, window);
+            flow.windowSeq = seq;
+            flow.windowAck = ack;
+        }
+        int news = Seq.diff(ack, flow.una);
+        if (news > 0) {
+            if (!advance(flow, ack, news, nowNs)) {
+                return false;
+            }
+        } else if (news == 0 && numbers == 0 && flow.window == before && window > 0 && flow.inFlight() > 0) {
+            duplicate(flow);
+        }
+        if (flow.window == 0 && flow.inFlight() > 0) {
+            rewind(flow);
+        }
+        if (flow.window > 0 && flow.persisting) {
+            flow.persisting = false;
+            flow.retries = 0;
+        }
+        if (news > 0 || flow.window > before || flow.inFlight() == 0) {
+            loop.ready().add(flow.ready);
+        }
+        return true;
+    }
+
+    private boolean advance(TcpFlow flow, int ack, int news, long nowNs) {
+        int bytes = Math.min(news, flow.flight.length());
+        flow.flight.drop(bytes);
+        flow.una = ack;
+        flow.seq = Seq.max(flow.seq, ack);
+        awaitChunk.moveTo(loop.ready());
+        if (flow.timed && !Seq.isBefore(ack, flow.timedSeq)) {
+            flow.timed = false;
+            flow.rtt.sample(nowNs - flow.timedNs);
+        }
+        flow.retries = 0;
+        flow.duplicates = 0;
+        flow.tailProbed = false;
+        if (bytes < news && flow.toGuest() == TcpFlow.Half.FIN_RELAYED) {
+            flow.toGuestBecomes(TcpFlow.Half.FIN_ACKED);
+            if (flow.isDone()) {
+                owner.end(flow);
+                return false;
+            }
+        }
+        if (flow.recovering) {
+            if (Seq.isBefore(ack, flow.recover)) {
+                resendFirst(flow);
+            } else {
+                flow.recovering = false;
+            }
+        } else if (flow.capped && flow.cap < Limits.TCP_IN_FLIGHT_MOST_BYTES) {
+            flow.cap = Math.min(2 * flow.cap, Limits.TCP_IN_FLIGHT_MOST_BYTES);
+        }
+        flow.capped = false;
+        if (flow.inFlight() > 0) {
+            wait(flow, nowNs + patienceNs(flow));
+        }
+        count(flow);
+        return true;
+    }
+
+    private void duplicate(TcpFlow flow) {
+        int inFlight = (flow.inFlight() + flow.unit - 1) / flow.unit;
+        int enough = inFlight < FEW_FRAMES ? 1 : DUPLICATES;
+        if (++flow.duplicates != enough || flow.recovering || Seq.isBefore(flow.una, flow.recover)) {
+            return;
+        }
+        flow.recovering = true;
+        flow.recover = flow.high;
+        flow.cap = Math.max(flow.cap / 2, Limits.TCP_IN_FLIGHT_LEAST_BYTES);
+        resendFirst(flow);
+    }
+
+    /** The first segment that the guest has not acknowledged goes again; if the link has no room, the timer sends it. */
+    private void resendFirst(TcpFlow flow) {
+        resend(flow, flow.una);
+    }
+
+    private void resend(TcpFlow flow, int seq) {
+        flow.timed = false;
+        int length = Math.min(Seq.diff(flow.flightEnd(), seq), flow.unit);
+        if (length > 0) {
+            int ignored = emit(flow, seq, length, 1);
+        } else {
+            boolean ignored = control.fin(flow);
+        }
+    }
+
+    /** All that the guest has not acknowledged is yet to be sent. */
+    private void rewind(TcpFlow flow) {
+        flow.seq = flow.una;
+        flow.timed = false;
+        flow.recovering = false;
+        flow.recover = flow.high;
+        flow.duplicates = 0;
+        count(flow);
+    }
+
+    /** The timer of an established flow is due. */
+    void onTimer(TcpFlow flow, long nowNs) {
+        if (!up) {
+            return; // the next link begins anew
+        }
+        if (flow.inFlight() == 0 && !flow.persisting) {
+            return;
+        }
+        if (flow.deadlineNs - nowNs > 0) {
+            wait(flow, flow.deadlineNs);
+        } else if (flow.persisting) {
+            persist(flow, nowNs);
+        } else if (mayProbeTail(flow)) {
+            flow.tailProbed = true;
+            int end = flow.flightEnd();
+            resend(flow, Seq.max(flow.una, Seq.min(flow.seq, end) - flow.unit));
+            wait(flow, nowNs + flow.rtt.timeoutNs(0));
+        } else {
+            timeOut(flow, nowNs);
+        }
+    }
+
+    private void timeOut(TcpFlow flow, long nowNs) {
+        if (++flow.retries > Limits.TCP_RETRIES) {
+            owner.reset(flow, Drop.TCP_GUEST_TIMED_OUT);
+            return;
+        }
+        rewind(flow);
+        flow.cap = Limits.TCP_IN_FLIGHT_LEAST_BYTES;
+        flow.persisting = flow.window == 0;
+        wait(flow, nowNs + flow.rtt.timeoutNs(flow.retries));
+        loop.ready().add(flow.ready);
+    }
+
+    /** The guest's window is closed: it is asked again, ever more rarely, as long as it answers. */
+    private void persist(TcpFlow flow, long nowNs) {
+        boolean answered = flow.probes == 0 || flow.guestNs - flow.probedNs >= 0;
+        flow.retries = answered ? 0 : flow.retries + 1;
+        if (flow.retries > Limits.TCP_RETRIES) {
+            owner.reset(flow, Drop.TCP_GUEST_TIMED_OUT);
+            return;
+        }
+        boolean ignored = control.probe(flow); // if not this one, then the next
+        flow.probedNs = nowNs;
+        flow.probes = Math.min(flow.probes + 1, PROBE_DOUBLINGS);
+        wait(flow, nowNs + flow.rtt.timeoutNs(flow.probes));
+    }
+
+    void onLinkWritable() {
+        awaitLink.moveTo(loop.ready());
+    }
+
+    void onLinkUp(Caps caps) {
+        up = true;
+        lossless = caps.lossless();
+        offloads = caps.toGuest();
+        frameBytes = caps.maxFrameBytes();
+    }
+
+    void onLinkDown() {
+        up = false;
+        awaitLink.moveTo(loop.ready());
+        awaitFrame.moveTo(loop.ready());
+    }
+
+    /** What is in flight is void: the link, or the guest's driver, began anew. */
+    void restart(TcpFlow flow) {
+        fit(flow, flow.mss);
+        rewind(flow);
+        flow.retries = 0;
+        flow.persisting = false;
+        flow.cap = Limits.TCP_IN_FLIGHT_FIRST_BYTES;
+        loop.ready().add(flow.ready);
+    }
+
+    /** {@code flow} ends. */
+    void forget(TcpFlow flow) {
+        flow.flight.clear();
+        frames -= flow.frames;
+        flow.frames = 0;
+        awaitChunk.moveTo(loop.ready());
+        awaitFrame.moveTo(loop.ready());
+        loop.ready().remove(flow.ready);
+    }
+}

@@ -1,0 +1,147 @@
+package io.passatelli.proto.tcp;
+
+import io.passatelli.base.HotPath;
+import io.passatelli.base.Limits;
+import io.passatelli.base.TimerWheel;
+import io.passatelli.flow.FlowKey;
+import io.passatelli.flow.FlowTable;
+import io.passatelli.loop.EventLoop;
+import io.passatelli.os.Epoll;
+import io.passatelli.os.Os;
+import org.jspecify.annotations.Nullable;
+
+/** TCP flows from their beginning to their end: places, numbers, descriptors, and what they share. */
+final class TcpFlows {
+    /** Of sockets, edge-triggered. OUT costs nothing as long as nobody was refused room: then there is no such edge. */
+    static final int EVENTS = Epoll.IN | Epoll.OUT | Epoll.RDHUP | Epoll.PRI | Epoll.ET;
+
+    private final TcpTranslator owner;
+    private final EventLoop loop;
+    private final Os os;
+    private final FlowTable table;
+    private final ChunkPool stashes;
+    private final ChunkPool flights;
+
+    /** Every flow object there is; those not in use are in {@link #pool} too. */
+    private final TcpFlow[] made = new TcpFlow[Limits.TCP_FLOWS];
+
+    private int madeCount;
+    private final TcpFlow[] pool = new TcpFlow[Limits.TCP_FLOWS];
+    private int poolCount;
+    private int fromGuest;
+    private int fromHost;
+    private int type;
+    private final int most;
+    private final int mostFromGuest;
+    private final int mostFromHost;
+
+    TcpFlows(TcpTranslator owner, TcpTranslator.Parts parts, ChunkPool stashes, ChunkPool flights) {
+        this.owner = owner;
+        this.stashes = stashes;
+        this.flights = flights;
+        loop = parts.loop();
+        os = loop.os();
+        table = parts.flows();
+        long descriptors = Math.max(1, parts.openFiles() - Math.min(Limits.OTHER_DESCRIPTORS, parts.openFiles() / 2));
+        most = (int) Math.min(Limits.TCP_FLOWS, descriptors);
+        mostFromGuest = (int) Math.min(Limits.TCP_FLOWS_FROM_GUEST, Math.max(1, descriptors / 4 * 3));
+        mostFromHost = (int) Math.min(Limits.TCP_FLOWS_FROM_HOST, Math.max(1, descriptors / 4 * 3));
+    }
+
+    /** Events of sockets go to this type of handler. */
+    void type(int handler) {
+        type = handler;
+    }
+
+    /** The flow of {@code key}, or null. */
+    @HotPath
+    @Nullable
+    TcpFlow find(FlowKey key) {
+        int index = table.find(key);
+        return index == FlowTable.NONE ? null : (TcpFlow) table.at(index);
+    }
+
+    /** A new flow under {@code key}, in its first phase; null if there is no place for one more of its side. */
+    @Nullable
+    TcpFlow start(FlowKey key, boolean byHost, long nowNs) {
+        boolean full = byHost ? fromHost >= mostFromHost : fromGuest >= mostFromGuest;
+        if (full || fromGuest + fromHost >= most || table.count() == table.capacity()) {
+            return null;
+        }
+        TcpFlow flow;
+        if (poolCount > 0) {
+            flow = pool[--poolCount];
+        } else {
+            flow = new TcpFlow(owner, stashes, flights);
+            made[madeCount++] = flow;
+        }
+        int index = table.insert(key, flow);
+        assert index != FlowTable.NONE;
+        flow.begin(byHost, nowNs);
+        if (byHost) {
+            fromHost++;
+        } else {
+            fromGuest++;
+        }
+        loop.timers().schedule(flow.idle, nowNs + TcpTranslator.KEEPALIVE_NS);
+        return flow;
+    }
+
+    /** Has the loop watch the flow's socket. False: it cannot (ENOSPC, epoll_ctl(2)). */
+    boolean watch(TcpFlow flow) {
+        flow.watched = loop.watch(flow.fd, EVENTS, type, flow.generation(), flow.index()) >= 0;
+        return flow.watched;
+    }
+
+    /** Has the kernel look whether the socket has room, and tell as soon as it has. */
+    @HotPath
+    void watchOut(TcpFlow flow) {
+        flow.outDue = loop.rewatch(flow.fd, EVENTS, type, flow.generation(), flow.index()) >= 0;
+    }
+
+    /** Ends {@code flow}, which is in the table; its socket is closed as its options say. */
+    void end(TcpFlow flow) {
+        assert flow.index() != FlowTable.NONE;
+        if (flow.watched) {
+            int ignored = loop.unwatch(flow.fd);
+            flow.watched = false;
+        }
+        if (flow.fd != Os.NONE) {
+            os.close(flow.fd);
+            flow.fd = Os.NONE;
+        }
+        cancel(flow.retransmit);
+        cancel(flow.stashAck);
+        cancel(flow.idle);
+        if (flow.fromHost) {
+            fromHost--;
+        } else {
+            fromGuest--;
+        }
+        flow.become(TcpFlow.Phase.CLOSED);
+        table.remove(flow.index());
+        pool[poolCount++] = flow;
+    }
+
+    private void cancel(TimerWheel.Timer timer) {
+        if (timer.isScheduled()) {
+            loop.timers().cancel(timer);
+        }
+    }
+
+    /** All that are in use get a new start on a new link. */
+    void restart(HostData data) {
+        for (int i = 0; i < madeCount; i++) {
+            if (made[i].isOpen()) {
+                data.restart(made[i]);
+            }
+        }
+    }
+
+    /** Ends all. */
+    void close() {
+        for (int i = 0; i < madeCount; i++) {
+            owner.end(made[i]);
+        }
+    }
+}
