@@ -78,8 +78,11 @@ class Load:
         return json.loads(line)
 
     def ask(self, verb, mtu, flows, amount):
-        self.program.stdin.write(f"{verb} {mtu} {flows} {amount}\n")
-        self.program.stdin.flush()
+        try:
+            self.program.stdin.write(f"{verb} {mtu} {flows} {amount}\n")
+            self.program.stdin.flush()
+        except BrokenPipeError:
+            pass  # the answer says that it ended
         answer = self.answer()
         what = f"{self.name}: {verb} {mtu} {flows} {amount}"
         if os.environ.get("BENCH_VERBOSE"):
@@ -98,7 +101,10 @@ class Load:
                 pin(program.pid, cores)
 
     def close(self):
-        self.program.stdin.close()
+        try:
+            self.program.stdin.close()
+        except BrokenPipeError:
+            pass  # what it did not take before it ended
         self.program.wait(20)
 
 
