@@ -49,7 +49,7 @@ class HouseTest {
     static final ArchRule link = room("link..", "base", "wire..", "os", "loop");
 
     @ArchTest
-    static final ArchRule guest = room("guest", "base", "config", "wire..", "link..");
+    static final ArchRule guest = room("guest", "base", "config", "wire..", "link..", "flow");
 
     @ArchTest
     static final ArchRule forward = room("forward", "base", "config", "os", "loop", "flow");
@@ -71,6 +71,9 @@ class HouseTest {
 
     @ArchTest
     static final ArchRule udp = room("proto.udp", LEVELS_0_TO_3);
+
+    @ArchTest
+    static final ArchRule tcp = room("proto.tcp", LEVELS_0_TO_3);
 
     @ArchTest
     static final ArchRule icmp = room("proto.icmp", LEVELS_0_TO_3);
@@ -99,6 +102,7 @@ class HouseTest {
                     "proto.dhcpv6",
                     "proto.icmp",
                     "proto.ndp",
+                    "proto.tcp",
                     "proto.udp",
                     "plane",
                     "app.."));

@@ -10,7 +10,6 @@ import io.passatelli.config.PortForward;
 import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowTable;
-import io.passatelli.forward.ConnectionListener;
 import io.passatelli.forward.ForwardTable;
 import io.passatelli.forward.ListenerSet;
 import io.passatelli.guest.ErrorComposer;
@@ -20,12 +19,12 @@ import io.passatelli.guest.Neighbours;
 import io.passatelli.host.NeighbourWatch;
 import io.passatelli.link.Link;
 import io.passatelli.loop.EventLoop;
-import io.passatelli.os.SockAddr;
 import io.passatelli.proto.arp.ArpResponder;
 import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.proto.dhcpv6.Dhcp6Responder;
 import io.passatelli.proto.icmp.IcmpTranslator;
 import io.passatelli.proto.ndp.NdpResponder;
+import io.passatelli.proto.tcp.TcpTranslator;
 import io.passatelli.proto.udp.UdpTranslator;
 import org.jspecify.annotations.Nullable;
 
@@ -58,6 +57,7 @@ public final class DataPlane implements AutoCloseable {
     private final Dhcp6Responder dhcp6;
     private final IcmpTranslator icmp;
     private final UdpTranslator udp;
+    private final TcpTranslator tcp;
     private final ListenerSet listeners;
     private final FrameRouter router;
     private final PlaneHandle handle;
@@ -101,8 +101,13 @@ public final class DataPlane implements AutoCloseable {
                             new ErrorComposer(guest, composer),
                             counters,
                             around.openFiles()));
-            listeners = new ListenerSet(loop, udp.acceptor(), this::refuse, counters);
-            Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp);
+            tcp = new TcpTranslator(
+                    config,
+                    addresses,
+                    new TcpTranslator.Parts(
+                            loop, flows, link, guest, composer, counters, around.seeds(), around.openFiles()));
+            listeners = new ListenerSet(loop, udp.acceptor(), tcp.acceptor(), counters);
+            Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp, tcp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
             handle = new PlaneHandle(loop, this::snapshot, this::adopt);
@@ -116,12 +121,6 @@ public final class DataPlane implements AutoCloseable {
             loop.close();
             throw t;
         }
-    }
-
-    private void refuse(ConnectionListener listener, int fd, SockAddr peer, long nowNs) {
-        loop.os().linger0(fd);
-        loop.os().close(fd);
-        counters.count(Drop.TCP_OFF);
     }
 
     /** What was refused before is tried again, but not said again. */
@@ -201,6 +200,7 @@ public final class DataPlane implements AutoCloseable {
         icmp.adopt(next);
         ndp.adopt(next, loop.nowNs());
         udp.adopt(next);
+        tcp.adopt(next);
         listen(next);
         router.adopt(next);
         if (otherLink && neighbourWatch != null) {
@@ -258,6 +258,7 @@ public final class DataPlane implements AutoCloseable {
         icmp.close();
         listeners.close();
         udp.close();
+        tcp.close();
         if (neighbourWatch != null) {
             neighbourWatch.close();
         }

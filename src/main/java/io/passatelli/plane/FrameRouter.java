@@ -106,6 +106,7 @@ final class FrameRouter implements Link.Listener {
     private void endBatch(long nowNs) {
         try {
             responders.udp().endBatch(nowNs);
+            responders.tcp().endBatch(nowNs);
         } catch (Throwable t) {
             counters.count(violated(batch.frame(last), t, nowNs));
         }
@@ -181,7 +182,7 @@ final class FrameRouter implements Link.Listener {
                 Udp.dstPort(frame.bytes(), frame.l4()) == DhcpResponder.PORT
                         ? responders.dhcp().onDatagram(frames, i, queue, nowNs)
                         : responders.udp().onDatagram(frames, i, queue, nowNs);
-            case Ip4.TCP -> Drop.TCP_OFF;
+            case Ip4.TCP -> responders.tcp().onSegment(frames, i, queue, nowNs);
             default -> Drop.IP4_PROTOCOL_UNKNOWN;
         };
     }
@@ -198,7 +199,7 @@ final class FrameRouter implements Link.Listener {
                 isDhcp6(frame)
                         ? responders.dhcp6().onDatagram(frames, i, queue, nowNs)
                         : responders.udp().onDatagram(frames, i, queue, nowNs);
-            case Ip4.TCP -> Drop.TCP_OFF;
+            case Ip4.TCP -> responders.tcp().onSegment(frames, i, queue, nowNs);
             default -> Drop.IP6_PROTOCOL_UNKNOWN;
         };
     }
@@ -252,6 +253,7 @@ final class FrameRouter implements Link.Listener {
     public void onWritable(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
         responders.udp().onLinkWritable();
+        responders.tcp().onLinkWritable();
     }
 
     @Override
@@ -259,6 +261,7 @@ final class FrameRouter implements Link.Listener {
         up = true;
         responders.icmp().onLinkUp(caps);
         responders.udp().onLinkUp(caps);
+        responders.tcp().onLinkUp(caps);
         countLost(responders.arp().requestGuest(0));
         countLost(responders.ndp().onLinkUp(nowNs));
         events.onGuestUp();
@@ -275,6 +278,7 @@ final class FrameRouter implements Link.Listener {
     public void onReset(int queue, long nowNs) {
         responders.icmp().onLinkWritable();
         responders.udp().onLinkWritable();
+        responders.tcp().onLinkReset();
     }
 
     @Override
@@ -284,6 +288,7 @@ final class FrameRouter implements Link.Listener {
         responders.icmp().onLinkDown();
         responders.ndp().onLinkDown();
         responders.udp().onLinkDown();
+        responders.tcp().onLinkDown();
         events.onGuestDown(errno);
     }
 }

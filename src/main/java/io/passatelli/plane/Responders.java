@@ -5,6 +5,7 @@ import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.proto.dhcpv6.Dhcp6Responder;
 import io.passatelli.proto.icmp.IcmpTranslator;
 import io.passatelli.proto.ndp.NdpResponder;
+import io.passatelli.proto.tcp.TcpTranslator;
 import io.passatelli.proto.udp.UdpTranslator;
 
 /** Whom the router gives frames to. */
@@ -14,4 +15,5 @@ record Responders(
         NdpResponder ndp,
         Dhcp6Responder dhcp6,
         IcmpTranslator icmp,
-        UdpTranslator udp) {}
+        UdpTranslator udp,
+        TcpTranslator tcp) {}

@@ -134,8 +134,7 @@ final class ChunkQueue {
             }
             int last = slot(count - 1);
             int n = Math.min(left, ChunkPool.CHUNK - ends[last]);
-            MemorySegment.copy(
-                    from, at + bytes - left, pool.memory(), ChunkPool.at(chunks[last]) + ends[last], n);
+            MemorySegment.copy(from, at + bytes - left, pool.memory(), ChunkPool.at(chunks[last]) + ends[last], n);
             ends[last] += n;
             length += n;
             left -= n;

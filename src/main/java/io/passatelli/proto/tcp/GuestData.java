@@ -17,6 +17,7 @@ import io.passatelli.wire.Tcp;
 import org.jspecify.annotations.Nullable;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * What the guest sends, on its way to sockets. How it works:
@@ -144,13 +145,12 @@ final class GuestData {
         }
         entries = 0;
         batch = null;
-        if (fault != null) {
-            throw unexpected(fault);
+        if (fault instanceof Error e) {
+            throw e;
         }
-    }
-
-    private static RuntimeException unexpected(Throwable t) {
-        return new IllegalStateException("a segment of the guest", t);
+        if (fault instanceof RuntimeException e) {
+            throw e;
+        }
     }
 
     /** What the batch has of {@code flow} so far leaves. */
@@ -217,8 +217,7 @@ final class GuestData {
     }
 
     private void take(int e, int skip, int length) {
-        assert batch != null;
-        boolean fits = batch.gather(entryFrame[e], entryFrom[e] + skip, length, out);
+        boolean fits = Objects.requireNonNull(batch).gather(entryFrame[e], entryFrom[e] + skip, length, out);
         assert fits : "a frame of more pieces than RxBatch.PIECES";
     }
 

@@ -112,13 +112,20 @@ final class TcpControl {
         int ip = FrameComposer.ipHeaders(f.srcHigh(), f.srcLow());
         int flags = Tcp.flags(in, from);
         boolean acks = (flags & Tcp.ACK) != 0;
-        composer.ip(scratch, 0, Ip4.TCP, Tcp.LENGTH, f.dstHigh(), f.dstLow(), f.srcHigh(), f.srcLow());
-        Tcp.start(scratch, ip, Tcp.dstPort(in, from), Tcp.srcPort(in, from), Tcp.LENGTH);
+        // back to where it came from
+        long srcHigh = f.dstHigh();
+        long srcLow = f.dstLow();
+        long dstHigh = f.srcHigh();
+        long dstLow = f.srcLow();
+        int srcPort = Tcp.dstPort(in, from);
+        int dstPort = Tcp.srcPort(in, from);
+        composer.ip(scratch, 0, Ip4.TCP, Tcp.LENGTH, srcHigh, srcLow, dstHigh, dstLow);
+        Tcp.start(scratch, ip, srcPort, dstPort, Tcp.LENGTH);
         Tcp.seq(scratch, ip, acks ? Tcp.ack(in, from) : 0);
         Tcp.ack(scratch, ip, acks ? 0 : Tcp.seq(in, from) + f.payloadLength() + numbered(flags));
         Tcp.flags(scratch, ip, acks ? Tcp.RST : Tcp.RST | Tcp.ACK);
         Tcp.window(scratch, ip, 0);
-        int sum = Checksum.pseudo(f.dstHigh(), f.dstLow(), f.srcHigh(), f.srcLow(), Ip4.TCP, Tcp.LENGTH);
+        int sum = Checksum.pseudo(srcHigh, srcLow, dstHigh, dstLow, Ip4.TCP, Tcp.LENGTH);
         Tcp.checksum(scratch, ip, Checksum.of(Checksum.add(sum, 0, scratch, ip, Tcp.LENGTH)));
         return link.control(queue, scratch, 0, ip + Tcp.LENGTH, plain);
     }
@@ -129,8 +136,7 @@ final class TcpControl {
     }
 
     private void ip(TcpFlow flow, MemorySegment out, long at, int length) {
-        composer.ip(
-                out, at, Ip4.TCP, length, flow.farHigh(), flow.farLow(), flow.guestHigh(), flow.guestLow());
+        composer.ip(out, at, Ip4.TCP, length, flow.farHigh(), flow.farLow(), flow.guestHigh(), flow.guestLow());
     }
 
     /** All headers of a segment of {@code payload} bytes, with acknowledgment and window as they are now; the checksum is 0. */
@@ -160,7 +166,6 @@ final class TcpControl {
 
     /** The sum of the pseudo-header of a segment of {@code length} bytes to the guest. */
     static int pseudo(TcpFlow flow, int length) {
-        return Checksum.pseudo(
-                flow.farHigh(), flow.farLow(), flow.guestHigh(), flow.guestLow(), Ip4.TCP, length);
+        return Checksum.pseudo(flow.farHigh(), flow.farLow(), flow.guestHigh(), flow.guestLow(), Ip4.TCP, length);
     }
 }

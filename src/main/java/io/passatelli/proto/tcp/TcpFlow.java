@@ -63,7 +63,12 @@ final class TcpFlow extends Flow {
         FIN_ACKED;
 
         boolean mayBecome(Half next) {
-            return next.ordinal() == ordinal() + 1;
+            return switch (this) {
+                case OPEN -> next == FIN_SEEN;
+                case FIN_SEEN -> next == FIN_RELAYED;
+                case FIN_RELAYED -> next == FIN_ACKED;
+                case FIN_ACKED -> false;
+            };
         }
     }
 

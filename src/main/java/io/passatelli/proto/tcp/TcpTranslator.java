@@ -37,7 +37,7 @@ import java.util.function.LongSupplier;
  * <ul>
  *   <li>{@link Handshakes}: how connections come about, from either side.
  *   <li>{@link GuestData}: what the guest sends; acknowledgments and the window that it sees.
- *   <li>{@link HostData}: what the host sends; loss, time-outs, the guest's window.
+ *   <li>{@link HostData}: what the host sends; {@link Recovery}: what of it the guest has, loss, and the guest's window.
  *   <li>{@link TcpControl}: the segments themselves.
  * </ul>
  *
@@ -67,6 +67,7 @@ public final class TcpTranslator implements Handler {
     private final TcpControl control;
     private final GuestData guestData;
     private final HostData hostData;
+    private final Recovery recovery;
     private final Handshakes handshakes;
     private final FlowKey key = new FlowKey();
     private boolean on;
@@ -97,8 +98,8 @@ public final class TcpTranslator implements Handler {
         control = new TcpControl(parts.link(), parts.composer());
         guestData = new GuestData(this, parts, control, stashes);
         hostData = new HostData(this, parts, control, flights);
-        handshakes =
-                new Handshakes(this, config, addresses, parts, new Handshakes.Data(control, guestData, hostData));
+        recovery = new Recovery(this, loop, control, hostData);
+        handshakes = new Handshakes(this, config, addresses, parts, new Handshakes.Data(control, guestData, hostData));
         flows.type(loop.register(this));
     }
 
@@ -232,7 +233,7 @@ public final class TcpTranslator implements Handler {
             return Drop.TCP_UNACCEPTABLE;
         }
         int window = Tcp.window(f.bytes(), f.l4()) << flow.guestScale;
-        if (!hostData.onAck(flow, seq, ack, window, numbers, nowNs)) {
+        if (!recovery.onAck(flow, seq, ack, window, numbers, nowNs)) {
             return Drop.NONE;
         }
         if (numbers == 0) {
@@ -378,7 +379,7 @@ public final class TcpTranslator implements Handler {
     void onRetransmit(TcpFlow flow, long nowNs) {
         switch (flow.phase()) {
             case SYN_ACK_TO_GUEST, SYN_TO_GUEST -> handshakes.onTimer(flow, nowNs);
-            case ESTABLISHED -> hostData.onTimer(flow, nowNs);
+            case ESTABLISHED -> recovery.onTimer(flow, nowNs);
             case SYN_FROM_GUEST, CLOSED -> {}
         }
     }

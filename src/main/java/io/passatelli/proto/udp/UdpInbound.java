@@ -8,7 +8,7 @@ import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.forward.DatagramAcceptor;
 import io.passatelli.forward.DatagramListener;
-import io.passatelli.guest.GuestState;
+import io.passatelli.guest.InboundAddresses;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Datagrams;
 import io.passatelli.os.Errno;
@@ -21,8 +21,6 @@ import org.jspecify.annotations.Nullable;
  * Datagrams that arrive for forwarded ports. The first of a peer begins a flow, whose socket is bound to where it was sent to and connected to
  * the peer: so the kernel brings all later ones there, and the guest's answers come from the address that the peer knows. Those that were
  * queued at the listener before that are the flow's too, and are delivered before what its own socket has.
- *
- * <p>The guest sees the peer by its own address; one that it could not answer to (the host's loopback without a name for it, its own) as ours.
  */
 final class UdpInbound implements DatagramAcceptor {
     /** Errors of one socket that a visit looks past. */
@@ -32,7 +30,7 @@ final class UdpInbound implements DatagramAcceptor {
     private static final int NEW_FLOW_CHARGE = 8_192;
 
     private final Os os;
-    private final GuestState guest;
+    private final InboundAddresses inbound;
     private final AddressMap addresses;
     private final Counters counters;
     private final ReadyList ready;
@@ -40,19 +38,13 @@ final class UdpInbound implements DatagramAcceptor {
     private final UdpToGuest toGuest;
     private final FlowKey key = new FlowKey();
 
-    // the flow asked for, in the guest's view
-    private long guestHigh;
-    private long guestLow;
-    private long farHigh;
-    private long farLow;
-
     UdpInbound(UdpTranslator.Parts parts, AddressMap addresses, UdpFlows flows, UdpToGuest toGuest) {
         this.addresses = addresses;
         this.flows = flows;
         this.toGuest = toGuest;
         os = parts.loop().os();
         ready = parts.loop().ready();
-        guest = parts.guest();
+        inbound = new InboundAddresses(parts.guest(), addresses);
         counters = parts.counters();
     }
 
@@ -123,12 +115,18 @@ final class UdpInbound implements DatagramAcceptor {
             counters.count(peerPort == 0 ? Drop.UDP_BAD_SOURCE : Drop.LINK_DOWN);
             return null;
         }
-        seePeer(peerHigh, peerLow);
-        if (!seeGuest()) {
+        if (!inbound.see(peerHigh, peerLow)) {
             counters.count(Drop.UDP_NO_GUEST_ADDRESS);
             return null;
         }
-        key.set(Ip4.UDP, guestHigh, guestLow, listener.guestPort(), farHigh, farLow, peerPort);
+        key.set(
+                Ip4.UDP,
+                inbound.guestHigh(),
+                inbound.guestLow(),
+                listener.guestPort(),
+                inbound.farHigh(),
+                inbound.farLow(),
+                peerPort);
         UdpFlow flow = flows.find(key);
         if (flow != null) {
             if (flow.isPeer(peerHigh, peerLow, peerPort)) {
@@ -157,41 +155,6 @@ final class UdpInbound implements DatagramAcceptor {
         }
         ready.add(listener); // the flow waits until that was found empty
         return flow;
-    }
-
-    /**
-     * Which of the guest's addresses is meant by who is seen at the far one. Whom it sees at a link-local address it answers from its own link-local
-     * one, RFC 6724 §5, so that one is spoken to, as soon as it is known. False if the guest has no address of the kind, as far as we know.
-     */
-    @HotPath
-    private boolean seeGuest() {
-        if (Ip.isV4(farHigh, farLow)) {
-            guestHigh = 0;
-            guestLow = Ip.low(guest.seen4());
-            return true;
-        }
-        boolean linkLocal =
-                Ip.isLinkLocal(farHigh, farLow) && !Ip.isUnspecified(guest.linkLocal6High(), guest.linkLocal6Low());
-        guestHigh = linkLocal ? guest.linkLocal6High() : guest.seen6High();
-        guestLow = linkLocal ? guest.linkLocal6Low() : guest.seen6Low();
-        return guest.has6() && !Ip.isUnspecified(guestHigh, guestLow);
-    }
-
-    @HotPath
-    private void seePeer(long peerHigh, long peerLow) {
-        addresses.toGuest(peerHigh, peerLow);
-        farHigh = addresses.high();
-        farLow = addresses.low();
-        if (!Ip.isLoopback(farHigh, farLow) && !Ip.isUnspecified(farHigh, farLow) && !guest.isGuests(farHigh, farLow)) {
-            return;
-        }
-        if (Ip.isV4(peerHigh, peerLow)) {
-            farHigh = 0;
-            farLow = Ip.low(guest.our4());
-        } else {
-            farHigh = guest.our6().high();
-            farLow = guest.our6().low();
-        }
     }
 
     /**
