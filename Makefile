@@ -12,6 +12,7 @@ SEED ?= 1
 WORLDS ?= 40
 # Jazzer fuzzes one method in one process.
 FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionHeadersKeepTheirPromises' \
+    'FrameFuzzTest\#segmentsKeepTheirPromises' 'TcpOptionsFuzzTest\#anyOptionsAreReadAsFarAsTheyAreGood' \
     'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused'

@@ -6,6 +6,7 @@ public enum Drop {
 
     // the link
     LINK_BAD_LENGTH,
+    LINK_BAD_OFFLOAD,
     LINK_FULL,
     LINK_DOWN,
 

@@ -47,8 +47,11 @@ public final class Limits {
     /** Default paths tried, /tmp/passt_1.socket and on: passt's manual says 64. */
     public static final int STREAM_DEFAULT_PATHS = 64;
 
-    /** Memory of one tap link, either way, bytes: four to eight of the largest frames, which a cache holds. */
-    public static final int TAP_BUFFER_BYTES = 512 << 10;
+    /** Memory for frames to a tap, bytes: eight of the largest with what is before them. */
+    public static final int TAP_BUFFER_BYTES = 516 << 10;
+
+    /** A batch from a tap ends with the frame that reaches this, bytes: four of the largest stay in the cache while they are worked on. */
+    public static final int TAP_BATCH_BYTES = 224 << 10;
 
     /** A link for whose frame the kernel had no memory is tried again after this, ms: epoll says nothing of it. */
     public static final int LINK_RETRY_MS = 2;

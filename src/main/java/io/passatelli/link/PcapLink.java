@@ -27,8 +27,9 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 /**
  * A link that also writes what passes to a file, in the classic format of libpcap (pcap-savefile(5)): native byte order, microseconds, Ethernet.
- * Frames are recorded as they were received or taken from the caller: without padding, and segments to be cut by the receiver uncut. When the
- * file cannot be written any more, capturing ends and the network goes on.
+ * Frames are recorded as they were received or taken from the caller: without padding, segments to be cut by the receiver uncut, and a checksum
+ * that the receiver is to finish as it is, for readers to call wrong; tcpdump shows the same where a network card does that work. When the file
+ * cannot be written any more, capturing ends and the network goes on.
  */
 public final class PcapLink implements Link {
     private static final int MAGIC = 0xa1b2c3d4;

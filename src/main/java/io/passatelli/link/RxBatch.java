@@ -63,6 +63,12 @@ public final class RxBatch {
         return i;
     }
 
+    /** For the link: the last frame is none. */
+    public void removeLast() {
+        assert count > 0;
+        count--;
+    }
+
     /** Appends bytes to frame {@code i}; false when it has too many pieces already. */
     public boolean addPiece(int i, MemorySegment segment, long at, int length) {
         if (pieceCounts[i] == PIECES) {

@@ -49,6 +49,11 @@ final class Files {
 
     /** {@code request} as 32 bits; {@code argument} must stay alive, and be as long as the request says. */
     static int ioctl(int fd, int request, MemorySegment argument) {
-        return LibC.callInt(IOCTL, fd, request & 0xffffffffL, argument.address(), 0, 0, 0);
+        return ioctl(fd, request, argument.address());
+    }
+
+    /** For a request whose argument is a number, or none. */
+    static int ioctl(int fd, int request, long argument) {
+        return LibC.callInt(IOCTL, fd, request & 0xffffffffL, argument, 0, 0, 0);
     }
 }

@@ -157,6 +157,11 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
     }
 
     @Override
+    public int openOffloadTap(String name) {
+        return Tun.openOffloadTap(name);
+    }
+
+    @Override
     public int within(String path, IntSupplier work) {
         return Netns.within(path, work);
     }

@@ -35,6 +35,11 @@ public final class Offload {
         csumOffset = 0;
     }
 
+    /** Whether nothing is left to do: no checksum, no segments. */
+    public boolean isClear() {
+        return (flags & NEEDS_CSUM) == 0 && gsoType == GSO_NONE;
+    }
+
     /** Whether the transport checksum needs no look: found good already, or never computed because the frame has seen no wire. */
     public boolean vouchesForChecksum() {
         return (flags & (NEEDS_CSUM | DATA_VALID)) != 0;

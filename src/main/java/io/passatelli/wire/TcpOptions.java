@@ -22,12 +22,12 @@ public final class TcpOptions {
     /** Bytes of the options that {@link #write} makes. */
     public static final int LENGTH = 8;
 
-    private static final int END = 0;
-    private static final int NO_OPERATION = 1;
-    private static final int MSS = 2;
-    private static final int WINDOW_SCALE = 3;
-    private static final int MSS_LENGTH = 4;
-    private static final int WINDOW_SCALE_LENGTH = 3;
+    static final int END = 0;
+    static final int NO_OPERATION = 1;
+    static final int MSS = 2;
+    static final int WINDOW_SCALE = 3;
+    static final int MSS_LENGTH = 4;
+    static final int WINDOW_SCALE_LENGTH = 3;
 
     /** Payload bytes of the longest segment that the sender takes; {@link #MSS_DEFAULT} if it does not say. */
     public int mss;
@@ -62,7 +62,9 @@ public final class TcpOptions {
     private void option(MemorySegment s, long at, int kind, int length) {
         if (kind == MSS && length == MSS_LENGTH) {
             int said = Octets.u16(s, at + 2);
-            mss = said == 0 ? MSS_DEFAULT : said;
+            if (said != 0) {
+                mss = said;
+            }
         } else if (kind == WINDOW_SCALE && length == WINDOW_SCALE_LENGTH) {
             windowScale = Math.min(Octets.u8(s, at + 2), WINDOW_SCALE_MAX);
         }

@@ -22,10 +22,12 @@ import java.lang.foreign.MemorySegment;
 public final class Udp {
     public static final int LENGTH = 8;
 
+    /** Where the checksum stands, from the first octet on. */
+    public static final int CHECKSUM = 6;
+
     private static final long SRC_PORT = 0;
     private static final long DST_PORT = 2;
     private static final long TOTAL_LENGTH = 4;
-    private static final long CHECKSUM = 6;
 
     private Udp() {}
 

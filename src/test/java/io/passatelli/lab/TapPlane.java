@@ -11,6 +11,7 @@ import io.passatelli.host.HostDiscovery;
 import io.passatelli.host.ResolvConf;
 import io.passatelli.link.TapLink;
 import io.passatelli.os.LinuxOs;
+import io.passatelli.os.Tap;
 import io.passatelli.plane.DataPlane;
 import io.passatelli.plane.PlaneEvents;
 import io.passatelli.plane.PlaneHandle;
@@ -46,16 +47,16 @@ public final class TapPlane {
             given.put(argument.substring(0, equals), argument.substring(equals + 1));
         }
         LinuxOs os = new LinuxOs();
-        int fd = os.within(given.getOrDefault("namespace", ""), () -> os.openTap(TAP));
-        if (fd < 0) {
-            throw new IOException("cannot open the TAP '" + TAP + "': errno " + -fd);
+        Tap tap = Tap.open(os, given.getOrDefault("namespace", ""), TAP);
+        if (tap.fd() < 0) {
+            throw new IOException("cannot open the TAP '" + TAP + "': errno " + -tap.fd());
         }
         Log log = new Log(Log.Level.DEBUG, (level, line) -> System.err.println(level + " " + line));
         Surroundings around = new Surroundings(os, Clock.system(), log, new SecureRandom()::nextLong);
         try (DataPlane plane = new DataPlane(
                 config(os, given),
                 around,
-                (its, counters, lines) -> new TapLink(its, fd, counters),
+                (its, counters, lines) -> new TapLink(its, tap, counters),
                 PlaneEvents.NOBODY)) {
             plane.followNeighbours();
             Thread.ofPlatform().daemon().start(() -> converse(plane.handle()));

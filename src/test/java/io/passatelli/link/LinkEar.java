@@ -14,6 +14,8 @@ class LinkEar implements Link.Listener {
     final RxBatch batch;
     final List<byte[]> frames = new ArrayList<>();
     final List<String> log = new ArrayList<>();
+    /** How many frames each receive brought that brought some. */
+    final List<Integer> counts = new ArrayList<>();
 
     LinkEar() {
         this(8);
@@ -31,6 +33,7 @@ class LinkEar implements Link.Listener {
             frames.add(Frames.bytes(batch, i));
         }
         if (n > 0) {
+            counts.add(n);
             from.release(queue, batch);
         }
     }

@@ -8,6 +8,7 @@ import io.passatelli.base.Log;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.os.Errno;
 import io.passatelli.os.Os;
+import io.passatelli.os.Tap;
 import io.passatelli.os.sim.Chooser;
 import io.passatelli.os.sim.SimClock;
 import io.passatelli.os.sim.SimOs;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -33,6 +35,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** A tap link over a simulated tap: what a real one rarely does. */
 @Tag("sim")
 @ExtendWith(Seeds.Named.class)
+@ParameterizedClass
+@ValueSource(booleans = {false, true})
 class TapLinkSimulationTest {
     private static final int HEADER = 54;
 
@@ -41,13 +45,14 @@ class TapLinkSimulationTest {
     private int writesLeft = Integer.MAX_VALUE;
     private int writeErrno;
     private int readErrno;
+    private int failingReads = Integer.MAX_VALUE;
     /** The kernel, but that reads and writes may fail. */
     private final Os os = (Os) Proxy.newProxyInstance(
             TapLinkSimulationTest.class.getClassLoader(), new Class<?>[] {Os.class}, (self, method, arguments) -> {
                 if (method.getName().equals("writev") && writesLeft-- <= 0) {
                     return (long) -writeErrno;
                 }
-                if (method.getName().equals("readv") && readErrno != 0) {
+                if (method.getName().equals("readv") && readErrno != 0 && failingReads-- > 0) {
                     return (long) -readErrno;
                 }
                 try {
@@ -62,7 +67,16 @@ class TapLinkSimulationTest {
     private final LinkEar ear = new LinkEar();
     private final TxBatch batch = new TxBatch(Limits.TX_BATCH_FRAMES);
     private final SimTap guest = kernel.tap("tap0");
-    private final TapLink link = new TapLink(os, kernel.openTap("tap0"), counters);
+    private final boolean offloads;
+    private final TapLink link;
+
+    TapLinkSimulationTest(boolean offloads) {
+        this.offloads = offloads;
+        if (!offloads) {
+            guest.refuseOffloads();
+        }
+        link = new TapLink(os, Tap.open(kernel, "", "tap0"), counters);
+    }
 
     @BeforeEach
     void bind() {
@@ -72,6 +86,8 @@ class TapLinkSimulationTest {
         guest.inject(Frames.frame(100, 0)); // before the first turn: not forgotten either
         turns();
         assertThat(ear.log).containsExactly("up");
+        assertThat(link.caps().toGuest()).isEqualTo(new Caps.Offloads(offloads, offloads, offloads, false));
+        assertThat(link.caps().fromGuest()).isEqualTo(link.caps().toGuest());
         assertThat(ear.frames).containsExactly(Frames.frame(100, 0));
         ear.frames.clear();
     }
@@ -145,6 +161,28 @@ class TapLinkSimulationTest {
         assertThat(guest.takeFrames()).containsExactly(Frames.frame(60, 3));
         turns();
         assertThat(ear.log).containsExactly("up");
+    }
+
+    @Test
+    void aFrameOfTheKernelsThatItCannotDescribeIsLostAlone() {
+        guest.inject(Frames.frame(60, 1));
+        readErrno = Errno.EINVAL;
+        failingReads = 1;
+        turns();
+        assertThat(ear.frames).containsExactly(Frames.frame(60, 1));
+        assertThat(counters.of(Drop.LINK_BAD_OFFLOAD)).isEqualTo(1);
+        assertThat(ear.log).containsExactly("up");
+    }
+
+    @Test
+    void aBatchEndsWhileItsFramesAreInTheCache() {
+        byte[][] frames = new byte[7][];
+        Arrays.setAll(frames, i -> Frames.frame(65_240, i));
+        ear.counts.clear();
+        guest.inject(frames);
+        turns();
+        assertThat(ear.counts).containsExactly(4, 3);
+        assertThat(ear.frames).containsExactly(frames);
     }
 
     @Test

@@ -14,11 +14,14 @@ import io.passatelli.os.LinuxOs;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
+import io.passatelli.os.Tap;
 import io.passatelli.wire.Offload;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -31,6 +34,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 /** A tap link in a network namespace of its own, whose kernel is the guest. */
 @Tag("netns")
+@ParameterizedClass
+@ValueSource(booleans = {false, true})
 class TapLinkTest {
     private static final String GUEST = "10.98.0.1";
     private static final long OURS = Ip.low(0x0a620002);
@@ -44,18 +49,20 @@ class TapLinkTest {
     private final EventLoop loop = new EventLoop(os, Clock.system(), Log.silent());
     private final LinkEar ear = new LinkEar();
     private final TxBatch batch = new TxBatch(Limits.TX_BATCH_FRAMES);
-    private TapLink link = new TapLink(os, Os.NONE, counters);
+    private final boolean offloads;
+    private TapLink link = new TapLink(os, new Tap(Os.NONE, false), counters);
     private final Namespace namespace;
     private int guestSocket;
 
-    TapLinkTest() throws Exception {
+    TapLinkTest(boolean offloads) throws Exception {
+        this.offloads = offloads;
         namespace = Namespace.make("plink");
     }
 
     @BeforeEach
     void makeTap() throws Exception {
         String path = namespace.path();
-        int fd = os.within(path, () -> os.openTap("tap0"));
+        int fd = os.within(path, () -> offloads ? os.openOffloadTap("tap0") : os.openTap("tap0"));
         assertThat(fd).isNotNegative();
         namespace.run("sysctl", "-qw", "net.ipv6.conf.tap0.disable_ipv6=1");
         namespace.run("ip", "address", "add", GUEST + "/24", "dev", "tap0");
@@ -67,7 +74,7 @@ class TapLinkTest {
         assertThat(os.bind(guestSocket, address)).isZero();
         address.set(0, OURS, PORT, 0);
         assertThat(os.connect(guestSocket, address)).isZero();
-        link = new TapLink(os, fd, counters);
+        link = new TapLink(os, new Tap(fd, offloads), counters);
         ear.link = link;
         link.bind(loop, ear);
         loop.onTurnEnd(now -> link.flush(0));

@@ -260,6 +260,7 @@ class KernelTableTest {
         assertThat((long) Tun.IFREQ_SIZE).isEqualTo(table.sizeOf("ifreq"));
         assertThat((long) Tun.IFR_NAME).isEqualTo(table.offsetOf("ifreq.ifr_name"));
         assertThat((long) Tun.IFR_FLAGS).isEqualTo(table.offsetOf("ifreq.ifr_flags"));
+        checkVnetHeader(table);
         assertThat((long) Processes.RLIMIT_SIZE).isEqualTo(table.sizeOf("rlimit"));
         assertThat((long) Processes.RLIM_CUR).isEqualTo(table.offsetOf("rlimit.rlim_cur"));
         assertThat((long) Processes.RLIM_MAX).isEqualTo(table.offsetOf("rlimit.rlim_max"));
@@ -280,6 +281,16 @@ class KernelTableTest {
         assertThat(info.segment.getAtIndex(JAVA_INT, table.constant("SK_MEMINFO_WMEM_QUEUED")))
                 .isEqualTo(0x05060708)
                 .isEqualTo(info.wmemQueued());
+    }
+
+    private static void checkVnetHeader(KernelTable table) {
+        assertThat((long) VnetHeader.LENGTH).isEqualTo(table.sizeOf("virtio_net_hdr"));
+        assertThat(VnetHeader.FLAGS).isEqualTo(table.offsetOf("virtio_net_hdr.flags"));
+        assertThat(VnetHeader.GSO_TYPE).isEqualTo(table.offsetOf("virtio_net_hdr.gso_type"));
+        assertThat(VnetHeader.HDR_LEN).isEqualTo(table.offsetOf("virtio_net_hdr.hdr_len"));
+        assertThat(VnetHeader.GSO_SIZE).isEqualTo(table.offsetOf("virtio_net_hdr.gso_size"));
+        assertThat(VnetHeader.CSUM_START).isEqualTo(table.offsetOf("virtio_net_hdr.csum_start"));
+        assertThat(VnetHeader.CSUM_OFFSET).isEqualTo(table.offsetOf("virtio_net_hdr.csum_offset"));
     }
 
     private static void checkDatagrams(KernelTable table) {

@@ -51,7 +51,17 @@ class LinuxTapStoryTest extends TapStory {
     @Override
     int openTap() {
         LinuxOs linux = (LinuxOs) os;
-        int fd = own(linux.within(namespace.path(), () -> linux.openTap(TAP)));
+        return configured(linux.within(namespace.path(), () -> linux.openTap(TAP)));
+    }
+
+    @Override
+    int openOffloadTap() {
+        LinuxOs linux = (LinuxOs) os;
+        return configured(linux.within(namespace.path(), () -> linux.openOffloadTap(TAP)));
+    }
+
+    private int configured(int fd) {
+        own(fd);
         ip("address", "add", "10.99.0.1/24", "dev", TAP);
         setUp(true);
         return fd;

@@ -1,6 +1,7 @@
 package io.passatelli.os;
 
 import io.passatelli.lab.Namespace;
+import io.passatelli.wire.Checksum;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -114,6 +115,50 @@ class NetnsTest {
         assertThat(namespace.run("ip", "-details", "link", "show", TAP)).contains("tun type tap");
         assertThat(os.close(fd)).isZero();
         assertThat(namespace.run("ip", "link", "show")).doesNotContain(TAP); // it goes with its descriptor
+    }
+
+    @Test
+    void aTapThatOutlivesItsUsersLeavesNothingToOneForPlainFrames() throws Exception {
+        namespace.run("ip", "tuntap", "add", "mode", "tap", "name", TAP);
+        try {
+            Tap first = Tap.open(os, namespace.path(), TAP);
+            assertThat(first.offloads()).isTrue();
+            namespace.run("ip", "address", "add", "192.0.2.1/24", "dev", TAP);
+            namespace.run("ip", "link", "set", TAP, "up");
+            namespace.run("ip", "neighbour", "add", "192.0.2.2", "lladdr", "02:00:00:00:00:02", "dev", TAP);
+            assertThat(udpSum(first.fd(), VnetHeader.LENGTH)).isNotEqualTo(Checksum.GOOD);
+            assertThat(os.close(first.fd())).isZero();
+            int second = os.within(namespace.path(), () -> os.openTap(TAP));
+            namespace.run("ip", "link", "set", TAP, "up");
+            assertThat(udpSum(second, 0)).isEqualTo(Checksum.GOOD);
+            assertThat(os.close(second)).isZero();
+        } finally {
+            namespace.run("ip", "link", "delete", TAP);
+        }
+    }
+
+    /** Of a datagram that the stack sends by the TAP, with its checksum. */
+    private int udpSum(int tap, int before) {
+        int socket = os.within(namespace.path(), () -> os.socket(Socket.AF_INET, Socket.SOCK_DGRAM, 0));
+        SockAddr address = new SockAddr();
+        address.set(0, io.passatelli.base.Ip.low(0xc0000202), 9, 0);
+        assertThat(os.connect(socket, address)).isZero();
+        assertThat(os.sendmsg(socket, range(8), 0)).isEqualTo(8);
+        assertThat(os.close(socket)).isZero();
+        long length;
+        do {
+            length = awaitRead(tap);
+        } while (length != before + 50 || bytes(before + 12, 2)[0] != 8);
+        int pseudo = Checksum.pseudo4(0xc0000201, 0xc0000202, 17, 16);
+        return Checksum.add(pseudo, 0, frame, before + 34, 16);
+    }
+
+    private long awaitRead(int tap) {
+        int epoll = os.epollCreate();
+        assertThat(os.epollCtl(epoll, Epoll.ADD, tap, Epoll.IN, 1)).isZero();
+        assertThat(os.epollWait(epoll, new EpollEvents(1), 20_000_000_000L)).isEqualTo(1);
+        assertThat(os.close(epoll)).isZero();
+        return os.readv(tap, whole());
     }
 
     @Test

@@ -2,6 +2,8 @@ package io.passatelli.os;
 
 import io.passatelli.os.sim.SimOs;
 import io.passatelli.os.sim.SimTap;
+import io.passatelli.wire.Offload;
+import io.passatelli.wire.Udp;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -20,8 +22,17 @@ class SimTapStoryTest extends TapStory {
     }
 
     @Override
+    int openOffloadTap() {
+        return own(((SimOs) os).openOffloadTap("tap0"));
+    }
+
+    @Override
     void stackSends(int payload) {
-        tap().inject(new byte[HEADERS + payload]);
+        Offload offload = new Offload();
+        offload.flags = Offload.NEEDS_CSUM;
+        offload.csumStart = HEADERS - Udp.LENGTH;
+        offload.csumOffset = Udp.CHECKSUM;
+        tap().inject(offload, new byte[HEADERS + payload]);
     }
 
     @Override

@@ -48,9 +48,28 @@ class AllocationTest {
                                             Packets6.echoRequest(guest6, peer6, 1, 2, new byte[56]))))))),
             Packets.frame(
                     Packets6.frame(Packets6.ip6(44, guest6, peer6, Packets6.fragment(17, 8, true, 1, new byte[64])))),
-            Packets.frame(Packets6.fragment4(17, guest, peer, 1, 8, true, new byte[64]))
+            Packets.frame(Packets6.fragment4(17, guest, peer, 1, 8, true, new byte[64])),
+            Packets.frame(TcpSegment.between(guest, 1, peer, 2)
+                    .mss(1460)
+                    .windowScale(7)
+                    .fromGuest()),
+            Packets.frame(TcpSegment.between(guest6, 1, peer6, 2)
+                    .options("0402080a0000000100000002")
+                    .payload(new byte[1400])
+                    .fromGuest())
         };
-        Drop[] drops = {Drop.NONE, Drop.NONE, Drop.NONE, Drop.NONE, Drop.NONE, Drop.IP6_FRAGMENT, Drop.IP4_FRAGMENT};
+        Drop[] drops = {
+            Drop.NONE,
+            Drop.NONE,
+            Drop.NONE,
+            Drop.NONE,
+            Drop.NONE,
+            Drop.IP6_FRAGMENT,
+            Drop.IP4_FRAGMENT,
+            Drop.NONE,
+            Drop.NONE
+        };
+        TcpOptions options = new TcpOptions();
         for (int i = 0; i < frames.length; i++) {
             assertThat(frames[i].parse()).as("frame %s", i).isEqualTo(drops[i]);
         }
@@ -59,6 +78,9 @@ class AllocationTest {
                     for (int i = 0; i < FRAMES; i++) {
                         Frame f = frames[i % frames.length];
                         if (f.parse() == Drop.NONE) {
+                            if (f.protocol() == Ip4.TCP) {
+                                options.read(f.bytes(), f.l4());
+                            }
                             good[0] += Checksum.add(
                                             Checksum.pseudo(
                                                     f.srcHigh(),

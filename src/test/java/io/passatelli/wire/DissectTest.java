@@ -1,6 +1,8 @@
 package io.passatelli.wire;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import static io.passatelli.wire.Packets.BROADCAST;
 import static io.passatelli.wire.Packets.GUEST_MAC;
@@ -56,6 +58,52 @@ class DissectTest {
                         58, "fd77::2", "fe80::1", Packets6.echoRequest("fd77::2", "fe80::1", 513, 7, new byte[56])))))
                 .isEqualTo(
                         "52:54:00:12:34:56 > 9a:55:9a:55:9a:55, ICMPv6 fd77::2 > fe80::1, type 128 code 0 id 513 seq 7, 56 bytes");
+    }
+
+    private static String tcp(TcpSegment segment) {
+        String line = line(segment.fromGuest());
+        assertThat(line).startsWith("52:54:00:12:34:56 > 9a:55:9a:55:9a:55, TCP ");
+        return line.substring(line.indexOf("TCP"));
+    }
+
+    @Test
+    void segmentShowsItsEndsNumbersAndOptions() {
+        TcpSegment segment = TcpSegment.between(GUEST, 40_000, PEER, 443);
+        assertThat(tcp(segment.seq(-1).with(TcpSegment.SYN).mss(1460).windowScale(7)))
+                .isEqualTo(
+                        "TCP 10.0.2.15:40000 > 192.0.2.1:443, [S] seq 4294967295 win 65535 <mss 1460,nop,wscale 7>, 0 bytes");
+        assertThat(tcp(segment.seq(7)
+                        .ack(-2)
+                        .with(TcpSegment.PSH)
+                        .window(502)
+                        .options("0101080a0000000100000002")
+                        .payload("hello")))
+                .isEqualTo(
+                        "TCP 10.0.2.15:40000 > 192.0.2.1:443, [P.] seq 7 ack 4294967294 win 502 <nop,nop,kind 8>, 5 bytes");
+        assertThat(tcp(TcpSegment.between("fd77::2", 1, "2001:db8::1", 2)
+                        .flags(0xff)
+                        .window(0)))
+                .isEqualTo("TCP [fd77::2]:1 > [2001:db8::1]:2, [FSRP.UEW] seq 0 ack 0 win 0, 0 bytes");
+        assertThat(tcp(segment)).endsWith(", [] seq 0 win 65535, 0 bytes");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "01, 'nop,end'",
+        "00020405b4, end",
+        "01010102, 'nop,nop,nop,bad'",
+        "01010200, 'nop,nop,bad'",
+        "01010201, 'nop,nop,bad'",
+        "01010203, 'nop,nop,bad'",
+        "01010202, 'nop,nop,kind 2'",
+        "020305, 'kind 2,end'",
+        "03040707, kind 3",
+        "fe04f989, kind 254",
+        "020400000303ff, 'mss 0,wscale 255,end'"
+    })
+    void optionsAreShownAsFarAsTheyCanBeRead(String hex, String text) {
+        assertThat(tcp(TcpSegment.between(GUEST, 1, PEER, 2).options(hex)))
+                .isEqualTo("TCP 10.0.2.15:1 > 192.0.2.1:2, [] seq 0 win 65535 <%s>, 0 bytes", text);
     }
 
     @Test

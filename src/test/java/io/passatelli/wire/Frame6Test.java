@@ -81,6 +81,30 @@ class Frame6Test {
     }
 
     @Test
+    void tcpSegmentIsFoundBehindItsOptions() {
+        TcpSegment segment = TcpSegment.between(GUEST, 40_000, PEER, 443)
+                .mss(1440)
+                .windowScale(7)
+                .payload(HELLO);
+        byte[] bytes = Packets6.frame(ip6(60, GUEST, PEER, options(6, 16, segment.bytes())));
+        Frame f = frame(padded(bytes, bytes.length + 3));
+        assertThat(f.parse()).isEqualTo(Drop.NONE);
+        assertThat(f.protocol()).isEqualTo(Ip4.TCP);
+        assertThat(f.l4() - f.l2()).isEqualTo(70);
+        assertThat(f.l4Length()).isEqualTo(33);
+        assertThat(f.payload() - f.l4()).isEqualTo(28);
+        assertThat(Packets.bytes(f.bytes(), f.payload(), f.payloadLength())).isEqualTo(HELLO);
+        for (int head = 70; head <= bytes.length; head++) {
+            assertThat(frame(bytes, head).parse())
+                    .as("head of %s bytes", head)
+                    .isEqualTo(head < 98 ? Drop.TCP_TRUNCATED : Drop.NONE);
+        }
+        bytes[82] = (byte) 0x90;
+        assertThat(parse(bytes)).as("header of 36 bytes").isEqualTo(Drop.TCP_BAD_LENGTH);
+        assertThat(frame(bytes, 98).parse()).as("header of 36 bytes").isEqualTo(Drop.TCP_BAD_LENGTH);
+    }
+
+    @Test
     void paddingOfEthernetIsNotPayload() {
         byte[] tiny = from(17, udp(GUEST, 1, PEER, 2, new byte[0]));
         for (int length = tiny.length; length < tiny.length + 50; length++) {

@@ -46,8 +46,30 @@ class FrameFuzzTest {
         }
     }
 
+    /** A segment of TCP, so that the mutator need not find IP headers that fit; over both families, with heads that end anywhere in its header. */
+    @MethodSource("segments")
+    @FuzzTest(maxDuration = "1m")
+    void segmentsKeepTheirPromises(byte[] segment) {
+        byte[] tcp = Arrays.copyOf(segment, Math.min(segment.length, 60_000));
+        byte[] over4 = Packets.ethernet(
+                Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, Packets.ip4(6, "10.0.2.15", "192.0.2.1", tcp));
+        byte[] over6 = Packets6.fromGuest(6, "fd77::2", "2001:db8::1", tcp);
+        FramePropertyTest.assertPromises(Packets.frame(over4));
+        FramePropertyTest.assertPromises(Packets.frame(over6));
+        for (int head = 0; head <= Math.min(tcp.length, 62); head += 3) {
+            FramePropertyTest.assertPromises(Packets.frame(over4, 34 + head));
+            FramePropertyTest.assertPromises(Packets.frame(over6, 54 + head));
+        }
+    }
+
+    static Stream<byte[]> segments() {
+        return VectorFile.read("tcp").stream()
+                .map(VectorFile.Vector::bytes)
+                .map(bytes -> Arrays.copyOfRange(bytes, bytes[12] == 8 ? 34 : 54, bytes.length));
+    }
+
     static Stream<byte[]> chains() {
-        return Stream.of("ip6", "icmp6", "fragments")
+        return Stream.of("ip6", "icmp6", "tcp", "fragments")
                 .flatMap(name -> VectorFile.read(name).stream())
                 .map(VectorFile.Vector::bytes)
                 .filter(bytes -> bytes.length > 54 && bytes[12] == (byte) 0x86)

@@ -64,14 +64,29 @@ class FramePropertyTest {
         assertThat(Ip.isLoopback(f.dstHigh(), f.dstLow())).isFalse();
         assertThat(Ip.isMulticast(f.srcHigh(), f.srcLow())).isFalse();
         assertThat(f.l4() - f.l3()).isGreaterThanOrEqualTo(40);
-        assertThat(f.payload()).isEqualTo(f.l4() + 8).isLessThanOrEqualTo(f.l2() + f.contiguous());
-        assertThat(f.payloadLength()).isEqualTo(f.l4Length() - 8);
+        assertPayloadPromises(f);
         assertThat(f.l4() - f.l3() - 40 + f.l4Length()).isLessThanOrEqualTo(Ip6.payloadLength(f.bytes(), f.l3()));
         switch (f.protocol()) {
             case Ip4.UDP -> assertThat(Udp.totalLength(f.bytes(), f.l4())).isEqualTo(f.l4Length());
+            case Ip4.TCP -> assertTcpPromises(f);
             case Ip6.ICMP -> assertThat(Icmp6.sequence(f.bytes(), f.l4())).isBetween(0, 0xffff);
             default -> throw new AssertionError("protocol " + f.protocol());
         }
+    }
+
+    private static void assertPayloadPromises(Frame f) {
+        int header = f.protocol() == Ip4.TCP ? Tcp.headerLength(f.bytes(), f.l4()) : 8;
+        assertThat(f.payload()).isEqualTo(f.l4() + header).isLessThanOrEqualTo(f.l2() + f.contiguous());
+        assertThat(f.payloadLength()).isEqualTo(f.l4Length() - header);
+    }
+
+    private static void assertTcpPromises(Frame f) {
+        assertThat(Tcp.headerLength(f.bytes(), f.l4())).isBetween(20, 60);
+        assertThat(Tcp.seq(f.bytes(), f.l4())).isEqualTo(Octets.u32(f.bytes(), f.l4() + 4));
+        TcpOptions options = new TcpOptions();
+        options.read(f.bytes(), f.l4());
+        assertThat(options.mss).isBetween(1, 0xffff);
+        assertThat(options.windowScale).isBetween(-1, 14);
     }
 
     private static void assertIp4Promises(Frame f) {
@@ -82,15 +97,14 @@ class FramePropertyTest {
         assertThat(Ip.isMulticast(f.srcHigh(), f.srcLow())).isFalse();
         assertThat(Ip.isBroadcast(f.srcHigh(), f.srcLow())).isFalse();
         assertThat(f.l4() - f.l3()).isBetween(20L, 60L);
-        assertThat(f.payload()).isEqualTo(f.l4() + 8);
-        assertThat(f.payloadLength()).isEqualTo(f.l4Length() - 8);
-        assertThat(f.payload()).isLessThanOrEqualTo(f.l2() + f.contiguous());
+        assertPayloadPromises(f);
         assertThat(f.l4() - f.l3() + f.l4Length()).isLessThanOrEqualTo(Ip4.totalLength(f.bytes(), f.l3()));
         assertThat(Packets.naiveSum(
                         Packets.bytes(f.bytes(), f.l3(), (int) (f.l4() - f.l3())), 0, (int) (f.l4() - f.l3())))
                 .isEqualTo(0xffff);
         switch (f.protocol()) {
             case Ip4.UDP -> assertThat(Udp.totalLength(f.bytes(), f.l4())).isEqualTo(f.l4Length());
+            case Ip4.TCP -> assertTcpPromises(f);
             case Ip4.ICMP -> assertThat(Icmp4.sequence(f.bytes(), f.l4())).isBetween(0, 0xffff);
             default -> throw new AssertionError("protocol " + f.protocol());
         }
@@ -114,7 +128,7 @@ class FramePropertyTest {
     Arbitrary<byte[]> mutated() {
         Arbitrary<List<Mutation>> mutations = Combinators.combine(
                         Arbitraries.integers()
-                                .between(0, 59)
+                                .between(0, 69)
                                 .withDistribution(net.jqwik.api.RandomDistribution.uniform()),
                         Arbitraries.integers().between(0, 255))
                 .as(Mutation::new)
@@ -135,7 +149,7 @@ class FramePropertyTest {
     private static Arbitrary<byte[]> valid() {
         Arbitrary<byte[]> payload = Arbitraries.bytes().array(byte[].class).ofMaxSize(64);
         Arbitrary<Integer> optionWords = Arbitraries.integers().between(0, 10);
-        Arbitrary<Integer> kind = Arbitraries.integers().between(0, 2);
+        Arbitrary<Integer> kind = Arbitraries.integers().between(0, 3);
         return Combinators.combine(payload, optionWords, kind).as(FramePropertyTest::valid);
     }
 
@@ -157,6 +171,12 @@ class FramePropertyTest {
                         Packets.GUEST_MAC,
                         0x0800,
                         Packets.ip4(17, src, dst, options, Packets.udp(src, 68, dst, 67, payload)));
+            case 2 ->
+                Packets.ethernet(
+                        Packets.OUR_MAC,
+                        Packets.GUEST_MAC,
+                        0x0800,
+                        Packets.ip4(6, src, dst, options, segment(src, dst, payload)));
             default ->
                 Packets.ethernet(
                         Packets.OUR_MAC,
@@ -164,6 +184,15 @@ class FramePropertyTest {
                         0x0800,
                         Packets.ip4(1, src, dst, options, Packets.icmp4(8, 1, 2, payload)));
         };
+    }
+
+    private static byte[] segment(String src, String dst, byte[] payload) {
+        return TcpSegment.between(src, 40_000, dst, 443)
+                .with(TcpSegment.SYN)
+                .mss(1460)
+                .windowScale(7)
+                .payload(payload)
+                .bytes();
     }
 
     @Property
@@ -180,7 +209,7 @@ class FramePropertyTest {
     private static final String PEER6 = "2001:db8::1";
 
     /** A chain of extension headers in front of a datagram, outermost first. */
-    private record Chain(List<Integer> kinds, List<Integer> sizes, boolean isUdp, int payloadLength) {
+    private record Chain(List<Integer> kinds, List<Integer> sizes, int protocol, int payloadLength) {
         private byte[] payload() {
             byte[] bytes = new byte[payloadLength];
             Arrays.fill(bytes, (byte) 0xa5);
@@ -188,15 +217,17 @@ class FramePropertyTest {
         }
 
         private byte[] upper() {
-            return isUdp
-                    ? Packets6.udp(GUEST6, 5000, PEER6, 53, payload())
-                    : Packets6.echoRequest(GUEST6, PEER6, 1, 2, payload());
+            return switch (protocol) {
+                case 6 -> segment(GUEST6, PEER6, payload());
+                case 17 -> Packets6.udp(GUEST6, 5000, PEER6, 53, payload());
+                default -> Packets6.echoRequest(GUEST6, PEER6, 1, 2, payload());
+            };
         }
 
         /** The packet; hop-by-hop options stand first or not at all, a fragment header once. */
         private byte[] packet() {
             byte[] bytes = upper();
-            int next = isUdp ? 17 : 58;
+            int next = protocol;
             int fragmentAt = kinds.indexOf(44);
             for (int i = kinds.size() - 1; i >= 0; i--) {
                 int size = sizes.get(i) * 8;
@@ -218,7 +249,7 @@ class FramePropertyTest {
         return Combinators.combine(
                         Arbitraries.of(0, 43, 44, 51, 60).list().ofMaxSize(8),
                         Arbitraries.integers().between(1, 3).list().ofSize(8),
-                        Arbitraries.of(true, false),
+                        Arbitraries.of(6, 17, 58),
                         Arbitraries.integers().between(0, 100))
                 .as(Chain::new);
     }
@@ -229,7 +260,7 @@ class FramePropertyTest {
         Frame f = Packets.frame(Packets.padded(bytes, bytes.length + padding));
         assertThat(f.parse()).isEqualTo(Drop.NONE);
         byte[] upper = chain.upper();
-        assertThat(f.protocol()).isEqualTo(chain.isUdp ? 17 : 58);
+        assertThat(f.protocol()).isEqualTo(chain.protocol);
         assertThat(Packets.bytes(f.bytes(), f.l4(), f.l4Length())).isEqualTo(upper);
         assertThat(Packets.bytes(f.bytes(), f.payload(), f.payloadLength())).isEqualTo(chain.payload());
         assertThat(new Ip(f.srcHigh(), f.srcLow())).isEqualTo(Ip.parse(GUEST6));

@@ -88,6 +88,62 @@ class FrameTest {
         assertThat(Packets.bytes(f.bytes(), f.payload(), f.payloadLength())).isEqualTo(HELLO);
     }
 
+    private static TcpSegment segment() {
+        return TcpSegment.between(GUEST, 40_000, PEER, 443).seq(7).ack(9).payload("hello");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "020405b4", "020405b401030307", "0101080a0000000100000002"})
+    void tcpSegmentIsFoundBehindItsOptions(String options) {
+        Frame f = frame(segment().options(options).fromGuest());
+        assertThat(f.parse()).isEqualTo(Drop.NONE);
+        assertThat(f.protocol()).isEqualTo(Ip4.TCP);
+        assertThat(f.l4() - f.l2()).isEqualTo(34);
+        int header = 20 + options.length() / 2;
+        assertThat(f.l4Length()).isEqualTo(header + 5);
+        assertThat(f.payload() - f.l4()).isEqualTo(header);
+        assertThat(Packets.bytes(f.bytes(), f.payload(), f.payloadLength())).isEqualTo(HELLO);
+        int pseudo = Checksum.pseudo(f.srcHigh(), f.srcLow(), f.dstHigh(), f.dstLow(), f.protocol(), f.l4Length());
+        assertThat(Checksum.add(pseudo, 0, f.bytes(), f.l4(), f.l4Length())).isEqualTo(Checksum.GOOD);
+    }
+
+    @Test
+    void everyDataOffsetIsJudged() {
+        for (int octet = 0; octet < 256; octet++) {
+            byte[] bytes = segment().options("0204ffff01030307").fromGuest(); // 28 bytes of header and 5 of data
+            bytes[46] = (byte) octet;
+            int header = (octet >>> 4) * 4;
+            Frame f = frame(bytes);
+            assertThat(f.parse())
+                    .as("octet %02x", octet)
+                    .isEqualTo(header < 20 || header > 33 ? Drop.TCP_BAD_LENGTH : Drop.NONE);
+            if (f.parse() == Drop.NONE) {
+                assertThat(f.payloadLength()).isEqualTo(33 - header);
+            }
+        }
+    }
+
+    @Test
+    void tcpHeaderHasToLieInTheHead() {
+        byte[] bytes = segment().options("0204ffff01030307").fromGuest();
+        for (int head = 34; head <= bytes.length; head++) {
+            assertThat(frame(bytes, head).parse())
+                    .as("head of %s bytes", head)
+                    .isEqualTo(head < 62 ? Drop.TCP_TRUNCATED : Drop.NONE);
+        }
+    }
+
+    @Test
+    void tcpSegmentShorterThanItsHeaderIsRefused() {
+        byte[] whole = segment().options("0204ffff01030307").bytes();
+        for (int n = 0; n < 28; n++) {
+            byte[] bytes = toUs(0x0800, ip4(6, GUEST, PEER, Arrays.copyOf(whole, n)));
+            Drop expected = n < 20 ? Drop.TCP_TRUNCATED : Drop.TCP_BAD_LENGTH;
+            assertThat(parse(bytes)).as("%s bytes", n).isEqualTo(expected);
+            assertThat(parse(padded(bytes, 80))).as("%s bytes, padded", n).isEqualTo(expected);
+        }
+    }
+
     @Test
     void arpIsFoundWithoutAddresses() {
         Frame f = frame(
@@ -358,5 +414,18 @@ class FrameTest {
         assertThat(f.l4Length()).isZero();
         assertThat(f.payloadLength()).isZero();
         assertThat(f.srcLow() | f.dstLow()).isZero();
+    }
+
+    @Test
+    void segmentsThatTheReceiverIsToCutAreOneFrameOfUpToWhatIpCounts() {
+        byte[] segment = new byte[65_535 - 20];
+        segment[12] = 0x50; // 20 bytes of header
+        Frame f = frame(toUs(0x0800, ip4(6, GUEST, PEER, segment)));
+        f.offload().flags = Offload.NEEDS_CSUM;
+        f.offload().gsoType = Offload.GSO_TCPV4;
+        f.offload().gsoSize = 1_448;
+        assertThat(f.parse()).isEqualTo(Drop.NONE);
+        assertThat(f.payloadLength()).isEqualTo(65_535 - 40);
+        assertThat(f.offload().gsoSize).isEqualTo(1_448); // parsing leaves it
     }
 }

@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 
 /** Reads src/test/resources/vectors: comment lines, lines of hex as text2pcap(1) reads them, one line of expected fields. */
 public final class VectorFile {
-    public static final List<String> NAMES = List.of("arp", "ip4", "udp", "icmp4", "ip6", "icmp6", "fragments");
+    public static final List<String> NAMES = List.of("arp", "ip4", "udp", "icmp4", "ip6", "icmp6", "tcp", "fragments");
 
     private static final Pattern HEX_LINE = Pattern.compile("([0-9a-f]{4,6})  ([0-9a-f]{2}( [0-9a-f]{2})*)");
 

@@ -146,6 +146,10 @@ class VectorTest {
         return VectorFile.read("icmp6");
     }
 
+    static List<Vector> tcp() {
+        return VectorFile.read("tcp");
+    }
+
     static List<Vector> fragments() {
         return VectorFile.read("fragments");
     }
@@ -192,6 +196,39 @@ class VectorTest {
         seen.put("payloadLength", f.payloadLength());
         assertShows(vector, seen);
         assertChecksumIsGood(f);
+    }
+
+    @ParameterizedTest
+    @MethodSource("tcp")
+    void tcpShowsItsFields(Vector vector) {
+        byte[] bytes = vector.bytes();
+        String head = vector.fields().get("head");
+        Frame f = Packets.frame(bytes, head == null ? bytes.length : Integer.parseInt(head));
+        if (isRefused(vector, f)) {
+            return;
+        }
+        MemorySegment s = f.bytes();
+        TcpOptions options = new TcpOptions();
+        options.read(s, f.l4());
+        Map<String, Object> seen = new LinkedHashMap<>();
+        if (head != null) {
+            seen.put("head", f.contiguous());
+        }
+        seen.put("srcPort", Tcp.srcPort(s, f.l4()));
+        seen.put("dstPort", Tcp.dstPort(s, f.l4()));
+        seen.put("seq", Integer.toUnsignedString(Tcp.seq(s, f.l4())));
+        seen.put("ack", Integer.toUnsignedString(Tcp.ack(s, f.l4())));
+        seen.put("headerLength", Tcp.headerLength(s, f.l4()));
+        seen.put("flags", hex16(Tcp.flags(s, f.l4())));
+        seen.put("window", Tcp.window(s, f.l4()));
+        seen.put("checksum", hex16(Tcp.checksum(s, f.l4())));
+        seen.put("payloadLength", f.payloadLength());
+        seen.put("mss", options.mss);
+        seen.put("windowScale", options.windowScale == TcpOptions.NONE ? "none" : options.windowScale);
+        assertShows(vector, seen);
+        if (head == null) {
+            assertChecksumIsGood(f);
+        }
     }
 
     @ParameterizedTest

@@ -67,7 +67,18 @@ class VectorToolsTest {
             Map.of(
                     "type", "icmpv6.type",
                     "code", "icmpv6.code",
-                    "checksum", "icmpv6.checksum"));
+                    "checksum", "icmpv6.checksum"),
+            "tcp",
+            Map.of(
+                    "srcPort", "tcp.srcport",
+                    "dstPort", "tcp.dstport",
+                    "seq", "tcp.seq_raw",
+                    "ack", "tcp.ack_raw",
+                    "headerLength", "tcp.hdr_len",
+                    "flags", "tcp.flags",
+                    "window", "tcp.window_size_value",
+                    "checksum", "tcp.checksum",
+                    "payloadLength", "tcp.len"));
 
     @TempDir
     Path dir = Path.of("");
@@ -142,8 +153,10 @@ class VectorToolsTest {
                                 "ip.check_checksum:TRUE",
                                 "-o",
                                 "udp.check_checksum:TRUE",
+                                "-o",
+                                "tcp.check_checksum:TRUE",
                                 "-Y",
-                                "_ws.malformed || ip.checksum.status == \"Bad\" || udp.checksum.status == \"Bad\" || icmp.checksum.status == \"Bad\" || icmpv6.checksum.status == \"Bad\""))
+                                "_ws.malformed || ip.checksum.status == \"Bad\" || udp.checksum.status == \"Bad\" || tcp.checksum.status == \"Bad\" || icmp.checksum.status == \"Bad\" || icmpv6.checksum.status == \"Bad\""))
                 .isEmpty();
 
         Map<String, String> names = NAMES.getOrDefault(name, Map.of());

@@ -10,6 +10,7 @@
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -103,6 +104,13 @@ static void structs(void) {
     STRUCT(ifreq);
     FIELD(ifreq, ifr_name);
     FIELD(ifreq, ifr_flags);
+    STRUCT(virtio_net_hdr);
+    FIELD(virtio_net_hdr, flags);
+    FIELD(virtio_net_hdr, gso_type);
+    FIELD(virtio_net_hdr, hdr_len);
+    FIELD(virtio_net_hdr, gso_size);
+    FIELD(virtio_net_hdr, csum_start);
+    FIELD(virtio_net_hdr, csum_offset);
     STRUCT(timespec);
     FIELD(timespec, tv_sec);
     FIELD(timespec, tv_nsec);
@@ -155,7 +163,8 @@ static void constants(void) {
     CONSTANT(SYS_epoll_pwait2);
     CONSTANT(EFD_NONBLOCK); CONSTANT(EFD_CLOEXEC);
     CONSTANT(O_RDONLY); CONSTANT(O_WRONLY); CONSTANT(O_RDWR); CONSTANT(O_NONBLOCK); CONSTANT(O_CLOEXEC);
-    BITS(TUNSETIFF); BITS(TUNSETOFFLOAD); BITS(TUNSETVNETHDRSZ); BITS(TUNGETIFF);
+    BITS(TUNSETIFF); BITS(TUNSETOFFLOAD); BITS(TUNSETVNETHDRSZ); BITS(TUNGETIFF); BITS(TUNGETFEATURES);
+    CONSTANT(TUN_F_CSUM); CONSTANT(TUN_F_TSO4); CONSTANT(TUN_F_TSO6);
     CONSTANT(IFF_TAP); CONSTANT(IFF_TUN); CONSTANT(IFF_NO_PI); CONSTANT(IFF_VNET_HDR); CONSTANT(IFF_MULTI_QUEUE);
     CONSTANT(IFNAMSIZ);
     CONSTANT(CLONE_NEWNET); CONSTANT(CLONE_NEWUSER);

@@ -31,9 +31,10 @@ import java.util.Objects;
  * the guest overfills the socket now and then, which is what makes the kernel enlarge its buffer. Where nothing can be set aside the window
  * stays below the room.
  *
- * <p><b>Room</b> is SO_MEMINFO's, counted down, and asked again when less than a quarter is left. Above two thirds full, epoll_ctl(2) with
- * EPOLL_CTL_MOD has the kernel look, note that somebody wants more room, and tell of it by EPOLLOUT: the one event by which the window opens.
- * No timer is needed for that.
+ * <p><b>Room</b> is SO_MEMINFO's, counted down, and asked again when less than half is left. Above two thirds full, epoll_ctl(2) with
+ * EPOLL_CTL_MOD has the kernel look, note that somebody wants more room, and tell of it by EPOLLOUT: the event by which the window opens. Only
+ * where nothing could be set aside, and the room lies between what is too little for the guest's next segment and what the kernel takes for
+ * little, it is looked at again by a timer.
  *
  * <p><b>Acknowledgments.</b> One for each flow and batch, of what the kernel took; of the stash too, a little below the time after which the
  * guest would send again. The edge of the window never moves left, and moves right by two segments or half the buffer at least, RFC 9293
@@ -52,6 +53,11 @@ final class GuestData {
 
     private static final long STASH_ACK_NS = Limits.TCP_STASH_ACK_MS * 1_000_000L;
     private static final int DUPLICATES = 3;
+
+    /** A look at a socket that is neither full nor has room for the guest's next segment, the first and the longest time between. */
+    private static final long LOOK_NS = 1_000_000;
+
+    private static final int LOOK_DOUBLINGS = 10;
 
     private final TcpTranslator owner;
     private final TcpControl control;
@@ -356,8 +362,15 @@ final class GuestData {
             flow.ackDue |= flow.duplicatesDue == 0;
         }
         flow.ackDue |= moved || flow.ackNumber() != flow.acked;
-        if (flow.ackNumber() != flow.next && !flow.stashAck.isScheduled()) {
-            loop.timers().schedule(flow.stashAck, nowNs + STASH_ACK_NS);
+        if (!flow.stashAck.isScheduled()) {
+            if (flow.ackNumber() != flow.next) {
+                loop.timers().schedule(flow.stashAck, nowNs + STASH_ACK_NS);
+            } else if (!flow.outDue && isShort(flow, flow.edge) && flow.toSocket() == TcpFlow.Half.OPEN) {
+                flow.looks = Math.min(flow.looks + 1, LOOK_DOUBLINGS);
+                loop.timers().schedule(flow.stashAck, nowNs + (LOOK_NS << flow.looks));
+            } else {
+                flow.looks = 0;
+            }
         }
         tell(flow);
     }
@@ -376,14 +389,12 @@ final class GuestData {
         }
     }
 
-    /** The stash has lasted so long that the guest is about to send again. */
-    void onStashAck(TcpFlow flow) {
-        if (flow.ackNumber() == flow.next) {
-            return;
+    /** The stash has lasted so long that the guest is about to send again; or it may have more room by now without any event. */
+    void onStashAck(TcpFlow flow, long nowNs) {
+        if (flow.ackNumber() != flow.next) {
+            flow.ackStash = true;
         }
-        flow.ackStash = true;
-        flow.ackDue = true;
-        tell(flow);
+        answer(flow, false, nowNs);
     }
 
     /** Moves the edge to what socket and stash have room for. Whether it has moved. */
@@ -391,27 +402,38 @@ final class GuestData {
         if (flow.toSocket() != TcpFlow.Half.OPEN) {
             return false;
         }
-        if (!flow.outDue && flow.room <= flow.sndbuf >> 2) {
+        if (!flow.outDue && flow.room <= flow.sndbuf >> 1) {
             ask(flow);
             if (flow.room < flow.sndbuf / 3) {
                 owner.watchOut(flow);
             }
         }
-        if (flow.outDue && flow.reserved == 0 && stashes.promise(Limits.TCP_STASH_CHUNKS)) {
+        boolean low = flow.outDue || flow.room <= flow.sndbuf >> 1 || isShort(flow, candidate(flow));
+        if (low && flow.reserved == 0 && stashes.promise(Limits.TCP_STASH_CHUNKS)) {
             flow.reserved = Limits.TCP_STASH_CHUNKS;
         }
+        int candidate = candidate(flow);
+        int step = Math.max(1, Math.min(2 * flow.mss, flow.sndbuf >> 1));
+        boolean moves = Seq.diff(candidate, flow.edge) >= step
+                || Seq.isAfter(candidate, flow.edge) && isShort(flow, flow.edge) && !isShort(flow, candidate);
+        if (moves) {
+            flow.edge = candidate;
+            flow.offered = Math.max(flow.offered, Seq.diff(candidate, flow.next));
+        }
+        giveBack(flow);
+        return moves;
+    }
+
+    private static int candidate(TcpFlow flow) {
         int room = Math.max(0, flow.room);
         int whole = flow.reserved == 0 ? room - (room >> 3) : room + (flow.reserved - 1) * ChunkPool.CHUNK;
         int most = flow.ourScale == 0 ? Tcp.WINDOW_MAX : Limits.TCP_WINDOW_BYTES;
-        int candidate = flow.taken + Math.min(whole, most) - (1 << flow.ourScale);
-        int step = Math.max(1, Math.min(2 * flow.mss, flow.sndbuf >> 1));
-        if (Seq.diff(candidate, flow.edge) < step) {
-            giveBack(flow);
-            return false;
-        }
-        flow.edge = candidate;
-        giveBack(flow);
-        return true;
+        return flow.taken + Math.min(whole, most) - (1 << flow.ourScale);
+    }
+
+    /** Whether the guest would have to wait with its next segment, which it makes at most half as long as the largest window it saw. */
+    private static boolean isShort(TcpFlow flow, int edge) {
+        return Seq.diff(edge, flow.next) < Math.min(flow.mss, flow.offered >> 1);
     }
 
     /** What is not needed for the edge that the guest knows is for other flows. */

@@ -115,6 +115,10 @@ final class TcpFlow extends Flow {
     int room;
     /** Of the socket, when it was last asked; 0: not yet. */
     int sndbuf;
+    /** The largest window that the guest was offered, bytes. */
+    int offered;
+    /** How often the socket was looked at without an event, since it last had room. */
+    int looks;
     /** The socket is short of room, and EPOLLOUT will tell of more. */
     boolean outDue;
 
@@ -292,7 +296,7 @@ final class TcpFlow extends Flow {
         next = taken = acked = edge = 0;
         room = sndbuf = 0;
         outDue = ackStash = ackDue = gapTold = missed = false;
-        duplicatesDue = 0;
+        duplicatesDue = offered = looks = 0;
         window = windowMost = windowSeq = windowAck = 0;
         guestScale = ourScale = 0;
         mss = unit = TcpOptions.MSS_DEFAULT;

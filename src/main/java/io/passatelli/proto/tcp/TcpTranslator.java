@@ -386,7 +386,7 @@ public final class TcpTranslator implements Handler {
 
     @HotPath
     void onStashAck(TcpFlow flow, long nowNs) {
-        guestData.onStashAck(flow);
+        guestData.onStashAck(flow, nowNs);
     }
 
     void onIdle(TcpFlow flow, long nowNs) {

@@ -9,6 +9,9 @@ import java.util.Map;
 
 /** A host elsewhere on the simulated network, as the scenario wants it. Unless told otherwise it is silent. */
 public final class FarHost {
+    private static final int FIRST_PORT = 49_152; // of those that RFC 6335 leaves to programs
+    private static final int BACKLOG = 4_096;
+
     private enum Manner {
         SILENT,
         ANSWERS,
@@ -28,6 +31,8 @@ public final class FarHost {
     private List<Ip> routers = List.of();
     private int pathMtu = Integer.MAX_VALUE;
     private boolean up;
+    private long wayNs;
+    private int nextPort = FIRST_PORT;
 
     FarHost(SimKernel kernel, Ip address) {
         this.kernel = kernel;
@@ -66,7 +71,7 @@ public final class FarHost {
         return this;
     }
 
-    /** The host is there: a UDP port that nobody has is unreachable, and says so. */
+    /** The host is there: a UDP port that nobody has is unreachable, and says so; a TCP port refuses. */
     public FarHost up() {
         up = true;
         return this;
@@ -80,6 +85,52 @@ public final class FarHost {
             throw new AssertionError("port " + port + " is taken");
         }
         return socket;
+    }
+
+    /** A program listens on a TCP port, which makes the host {@link #up}. */
+    public FarTcpPort listen(int port) {
+        return new FarTcpPort(kernel, listening(port));
+    }
+
+    /** Connects to {@code to} and {@code port} of ours, from a port that was not used before. */
+    public FarTcp connect(Ip to, int port) {
+        return new FarTcp(kernel, connecting(to, port));
+    }
+
+    /** The same from port {@code from}. */
+    public FarTcp connect(int from, Ip to, int port) {
+        nextPort = from;
+        return connect(to, port);
+    }
+
+    /** What goes there or comes from there is {@code ns} longer on the way: of TCP connections made from now on. */
+    public FarHost away(long ns) {
+        wayNs = ns;
+        return this;
+    }
+
+    SimTcp listening(int port) {
+        up = true;
+        if (kernel.net.tcp.listener(address, port) != null) {
+            throw new AssertionError("port " + port + " is taken");
+        }
+        SimTcp socket = SimTcp.far(kernel, address, port);
+        socket.listen(BACKLOG);
+        return socket;
+    }
+
+    SimTcp connecting(Ip to, int port) {
+        SimTcp socket = SimTcp.far(kernel, address, nextPort++);
+        socket.connectFrom(to, port);
+        return socket;
+    }
+
+    boolean isUp() {
+        return up || manner == Manner.ANSWERS;
+    }
+
+    long wayNs() {
+        return wayNs;
     }
 
     void closeUdp(int port) {
@@ -132,7 +183,7 @@ public final class FarHost {
             complain(SimIcmp.of(address, errno), datagram, delayNs);
         } else if (socket != null) {
             socket.onDatagram(datagram, datagram.ttl - routers.size());
-        } else if (up || manner == Manner.ANSWERS) {
+        } else if (isUp()) {
             complain(SimIcmp.portUnreachable(address), datagram, 0);
         }
     }

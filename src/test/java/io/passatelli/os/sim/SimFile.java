@@ -49,8 +49,12 @@ abstract class SimFile {
         return -Errno.EINVAL;
     }
 
+    /** Something has happened that watchers are told of. */
+    void woken() {}
+
     /** Wakes who waits for any of {@code key}: an edge. */
     final void wake(int key) {
+        woken();
         for (SimEpoll.Item item : List.copyOf(watchers)) {
             item.wake(key, SimEpoll.News.CERTAIN);
         }

@@ -24,17 +24,17 @@ final class SimNet {
     private static final Ip OUTWARD6 = Ip.parse("2001:2::1");
 
     final SimUdpPorts udp;
+    final SimTcpPorts tcp;
     private final SimKernel kernel;
     private final Map<String, @Nullable SimUnix> paths = new HashMap<>();
     private final Set<Ip> local = new LinkedHashSet<>();
     private final Map<Ip, FarHost> hosts = new HashMap<>();
-    private final Map<Endpoint, SimTcp> tcpListeners = new HashMap<>();
-    private final Set<Integer> tcpPorts = new HashSet<>();
     private final List<SimPing> pings = new ArrayList<>();
 
     SimNet(SimKernel kernel) {
         this.kernel = kernel;
         udp = new SimUdpPorts(kernel);
+        tcp = new SimTcpPorts(kernel);
     }
 
     boolean bindPath(String path, SimUnix socket) {
@@ -100,15 +100,6 @@ final class SimNet {
         return hosts.get(address);
     }
 
-    /** A port that nobody has, or {@code wanted}; -1 if it is taken. */
-    int takePort(int wanted) {
-        return take(tcpPorts, wanted);
-    }
-
-    void freePort(int port) {
-        tcpPorts.remove(port);
-    }
-
     /**
      * An identifier for {@code socket}: {@code wanted}, or for 0 one that nobody has; -1 if it is taken. Both families share them, and sockets that
      * all have SO_REUSEADDR, which ping sockets are born with, may share one (net/ipv4/ping.c, ping_get_port).
@@ -162,23 +153,5 @@ final class SimNet {
     /** A port that is none of {@code taken}; -1 if there is none. */
     int free(Set<Integer> taken) {
         return take(taken, 0);
-    }
-
-    void listen(Endpoint at, SimTcp socket) {
-        tcpListeners.put(at, socket);
-    }
-
-    void unlisten(Endpoint at) {
-        tcpListeners.remove(at);
-    }
-
-    /** Who listens at {@code address}, or at the wildcard of its family if the address is ours. */
-    @Nullable
-    SimTcp listener(Ip address, int port) {
-        SimTcp exact = tcpListeners.get(new Endpoint(address, port));
-        if (exact != null || !isLocal(address)) {
-            return exact;
-        }
-        return tcpListeners.get(new Endpoint(address.isV4() ? Ip.v4(0) : Ip.UNSPECIFIED6, port));
     }
 }

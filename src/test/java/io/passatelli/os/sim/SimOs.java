@@ -32,6 +32,11 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     /** net.core.somaxconn bounds each backlog, listen(2). */
     private static final int SOMAXCONN = 4_096;
 
+    /** Who connects to us where a test does not mind: of the blocks for documentation. */
+    private static final Ip SOMEBODY4 = Ip.parse("198.51.100.77");
+
+    private static final Ip SOMEBODY6 = Ip.parse("2001:db8:ffff::77");
+
     private static final int FIRST_DESCRIPTOR = 3;
     private static final int TAP_QUEUE = 500; // txqueuelen of a fresh TAP is 500 or 1000
     private static final int OWN_PID = (int) ProcessHandle.current().pid();
@@ -322,8 +327,21 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
     /** Opens the TAP that {@link #tap} gave, or gives, to the test. A second open of a queue is refused as Linux does (EBUSY). */
     @Override
     public int openTap(String name) {
+        return openTap(name, false);
+    }
+
+    @Override
+    public int openOffloadTap(String name) {
+        return tap(name).isRefusing() ? -Errno.EOPNOTSUPP : openTap(name, true);
+    }
+
+    private int openTap(String name, boolean offloads) {
         SimTap tap = tap(name);
-        return files.containsValue(tap) ? -Errno.EBUSY : open(tap);
+        if (files.containsValue(tap)) {
+            return -Errno.EBUSY;
+        }
+        tap.opened(offloads);
+        return open(tap);
     }
 
     /** There is one namespace. */
@@ -390,21 +408,13 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
 
     /** A host elsewhere listens at {@code address} and {@code port}. */
     public FarListener listenFar(Ip address, int port) {
-        SimTcp socket = new SimTcp(kernel, address.isV4());
-        if (!socket.bind(address, port)) {
-            throw new AssertionError("port " + port + " is taken");
-        }
-        expect("listen", socket.listen(SOMAXCONN), 0);
-        return new FarListener(kernel, socket);
+        return new FarListener(kernel, kernel.net.host(address).listening(port));
     }
 
     /** A host elsewhere connects to our listener at {@code address} and {@code port}; the handshake takes the chooser's time. */
     public StreamPeer connectTcp(Ip address, int port) {
-        SimTcp socket = new SimTcp(kernel, address.isV4());
-        SockAddr to = new SockAddr();
-        to.set(address.high(), address.low(), port, 0);
-        expect("connect", socket.connect(to), -Errno.EINPROGRESS);
-        return new StreamPeer(kernel, socket);
+        return new StreamPeer(
+                kernel, kernel.net.host(address.isV4() ? SOMEBODY4 : SOMEBODY6).connecting(address, port));
     }
 
     /** The TAP called {@code name}, whose other side the test plays. */

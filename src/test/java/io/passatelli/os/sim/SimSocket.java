@@ -105,6 +105,15 @@ abstract class SimSocket extends SimFile {
         return 0;
     }
 
+    /** accept(2): what was set on the listener holds for the connection. */
+    final void inherit(SimSocket listener) {
+        options.putAll(listener.options);
+    }
+
+    final boolean isSet(int level, int name) {
+        return options.getOrDefault(key(level, name), 0) != 0;
+    }
+
     /** SO_LINGER on with no time: means something to TCP only. */
     void linger0() {}
 
@@ -129,6 +138,10 @@ abstract class SimSocket extends SimFile {
 
     final boolean hasError() {
         return error != 0;
+    }
+
+    final int error() {
+        return error;
     }
 
     /** {@code sock_error}: gives the pending error, and forgets it. */

@@ -30,6 +30,7 @@ final class SimTcp extends SimSocket {
     private static final long HEADER_CHARGE = 1_280; // an sk_buff without payload: 832 on x86-64
     private static final long SEGMENT_BYTES = 16 << 10; // payload of one sk_buff of a long send, at least
     private static final long SYN_RETRY_NS = 1_000_000_000L;
+    private static final int SYN_RETRIES = 6; // net.ipv4.tcp_syn_retries
 
     private enum State {
         NEW,
@@ -43,7 +44,11 @@ final class SimTcp extends SimSocket {
     private State state = State.NEW;
     private SimNet.Endpoint local;
     private SimNet.@Nullable Endpoint remote;
+    private final boolean far;
     private boolean ownsPort;
+    private long wayNs; // to the other end, beside what the chooser adds
+    private @Nullable Runnable owner; // of a far end
+    private boolean deaf;
 
     private @Nullable SimTcp peer;
     private @Nullable SimTcp listener; // of the far end of a connect(2)
@@ -67,13 +72,80 @@ final class SimTcp extends SimSocket {
     private boolean resetsOnClose;
 
     SimTcp(SimKernel kernel, boolean v4) {
+        this(kernel, v4, new SimNet.Endpoint(v4 ? Ip.v4(0) : Ip.UNSPECIFIED6, 0), false);
+    }
+
+    private SimTcp(SimKernel kernel, boolean v4, SimNet.Endpoint local, boolean far) {
         super(kernel);
         this.v4 = v4;
-        this.local = new SimNet.Endpoint(v4 ? Ip.v4(0) : Ip.UNSPECIFIED6, 0);
+        this.local = local;
+        this.far = far;
         this.sendBuffer = kernel.settings.tcpSendBufferBytes();
     }
 
+    /** A socket of another host: its ports are not ours. */
+    static SimTcp far(SimKernel kernel, Ip address, int port) {
+        return new SimTcp(kernel, address.isV4(), new SimNet.Endpoint(address, port), true);
+    }
+
+    /** Who is to know of everything that happens here; it runs in the middle of it. */
+    void ownedBy(Runnable who) {
+        owner = who;
+    }
+
+    @Override
+    void woken() {
+        if (owner != null) {
+            owner.run();
+        }
+    }
+
+    /** From now on nothing arrives here, and nothing leaves: the host is gone without a word. */
+    void becomeDeaf() {
+        deaf = true;
+    }
+
+    SimNet.Endpoint local() {
+        return local;
+    }
+
+    SimNet.Endpoint remote() {
+        return Objects.requireNonNull(remote);
+    }
+
+    boolean isConnected() {
+        return state == State.CONNECTED;
+    }
+
+    /** Whether the FIN of the other end has come. */
+    boolean hasFin() {
+        return finSeen;
+    }
+
+    boolean isClosed() {
+        return state == State.CLOSED;
+    }
+
+    private void onTheWay(Runnable what) {
+        if (wayNs == 0 || kernel.settings.lockstep()) {
+            kernel.onTheWay(what);
+        } else {
+            kernel.clock.in(wayNs, () -> kernel.onTheWay(what));
+        }
+    }
+
     // Names.
+
+    boolean mayShare() {
+        return isSet(Socket.SOL_SOCKET, Socket.SO_REUSEADDR);
+    }
+
+    /** Told to be, or bound to an IPv6 address. */
+    boolean isOnlyV6() {
+        return !v4
+                && (isSet(Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY)
+                        || !local.address().isUnspecified());
+    }
 
     @Override
     int bind(SockAddr address) {
@@ -90,13 +162,14 @@ final class SimTcp extends SimSocket {
         return bind(wanted, address.port()) ? 0 : -Errno.EADDRINUSE;
     }
 
-    /** For far hosts too. */
-    boolean bind(Ip address, int port) {
-        int taken = kernel.net.takePort(port);
+    private boolean bind(Ip address, int port) {
+        SimNet.Endpoint before = local;
+        local = new SimNet.Endpoint(address, port); // what it is compared as
+        int taken = kernel.net.tcp.take(this, address, port);
+        local = taken < 0 ? before : new SimNet.Endpoint(address, taken);
         if (taken < 0) {
             return false;
         }
-        local = new SimNet.Endpoint(address, taken);
         ownsPort = true;
         return true;
     }
@@ -117,12 +190,12 @@ final class SimTcp extends SimSocket {
         if (state != State.NEW && state != State.LISTEN) {
             return -Errno.EINVAL;
         }
-        if (local.port() == 0 && !bind(local.address(), 0)) {
+        if (local.port() == 0 && !bind(local.address(), 0) || !far && kernel.net.tcp.isContested(this)) {
             return -Errno.EADDRINUSE;
         }
         state = State.LISTEN;
         backlog = most;
-        kernel.net.listen(local, this);
+        kernel.net.tcp.listen(this);
         return 0;
     }
 
@@ -148,44 +221,63 @@ final class SimTcp extends SimSocket {
     }
 
     private int connect(Ip to, int port) {
-        FarHost far = kernel.net.knownHost(to);
-        if (far != null && far.routeError() != 0) {
-            return far.routeError();
+        FarHost host = kernel.net.knownHost(to);
+        if (host != null && host.routeError() != 0) {
+            return host.routeError();
         }
         if (local.port() == 0 && !bind(local.address(), 0)) {
             return -Errno.EADDRNOTAVAIL;
         }
+        Ip there = !to.isUnspecified() ? to : v4 ? Ip.LOOPBACK4 : Ip.LOOPBACK6;
         if (local.address().isUnspecified()) {
-            local = new SimNet.Endpoint(to.isLoopback() ? to : local.address(), local.port());
+            local = new SimNet.Endpoint(kernel.net.sourceFor(there), local.port());
         }
-        remote = new SimNet.Endpoint(to, port);
-        state = State.CONNECTING;
-        synTo(to, port);
+        connectFrom(there, port);
         return -Errno.EINPROGRESS;
     }
 
-    private void synTo(Ip to, int port) {
-        if (state != State.CONNECTING || released) {
+    /** The local name is known: the first SYN leaves. */
+    void connectFrom(Ip to, int port) {
+        remote = new SimNet.Endpoint(to, port);
+        state = State.CONNECTING;
+        FarHost host = kernel.net.knownHost(far ? local.address() : to);
+        wayNs = host == null ? 0 : host.wayNs();
+        synTo(to, port, 0);
+    }
+
+    private void synTo(Ip to, int port, int tries) {
+        if (state != State.CONNECTING || released || deaf) {
             return;
         }
-        FarHost far = kernel.net.knownHost(to);
-        SimTcp found = kernel.net.listener(to, port);
+        if (tries > SYN_RETRIES) {
+            resetUnderWay = Errno.ETIMEDOUT;
+            resetArrives();
+            return;
+        }
+        FarHost host = kernel.net.knownHost(to);
+        SimTcp found = kernel.net.tcp.listener(to, port);
         if (found == null) {
-            if (far != null && far.connectError() != 0) {
-                int errno = far.connectError();
-                kernel.clock.in(far.delayNs(), () -> reset(errno));
-            } else if (far == null && kernel.net.isLocal(to)) {
+            if (host != null && host.connectError() != 0) {
+                int errno = host.connectError();
+                kernel.clock.in(host.delayNs(), () -> reset(errno));
+            } else if (host != null ? host.isUp() : kernel.net.isLocal(to)) {
                 reset(Errno.ECONNREFUSED);
+            } else {
+                synAgain(to, port, tries); // nobody answers
             }
-            return; // else nobody answers
+            return;
         }
         if (found.handshakes.size() + found.acceptable.size() > found.backlog) {
-            kernel.clock.in(SYN_RETRY_NS, () -> synTo(to, port));
+            synAgain(to, port, tries);
             return;
         }
-        SimTcp child = new SimTcp(kernel, v4);
-        child.local = new SimNet.Endpoint(to, port);
+        SimTcp child = new SimTcp(kernel, v4, new SimNet.Endpoint(to, port), found.far);
+        child.inherit(found);
+        child.sendBuffer = found.sendBuffer;
+        child.sendBufferFixed = found.sendBufferFixed;
+        child.resetsOnClose = found.resetsOnClose;
         child.remote = local;
+        child.wayNs = wayNs;
         child.state = State.CONNECTED;
         child.connectToldOnce = true;
         child.peer = this;
@@ -193,10 +285,16 @@ final class SimTcp extends SimSocket {
         listener = found;
         found.handshakes.add(child);
         found.mayWake(Epoll.IN);
-        kernel.onTheWay(() -> {
+        onTheWay(() -> {
             established();
             found.handshakeDone(child);
         });
+    }
+
+    private void synAgain(Ip to, int port, int tries) {
+        if (!kernel.settings.lockstep()) {
+            kernel.clock.in(SYN_RETRY_NS << tries, () -> synTo(to, port, tries + 1));
+        }
     }
 
     /** The SYN,ACK is here. */
@@ -276,7 +374,7 @@ final class SimTcp extends SimSocket {
             wake(Epoll.IN); // as if the rest had come a moment later: a short read means "drained" (epoll(7), Q9)
         }
         if (!kernel.settings.lockstep() && underWay.total() > 0) {
-            kernel.onTheWay(this::arriveAll); // the window is open again
+            onTheWay(this::arriveAll); // the window is open again
         }
         return n;
     }
@@ -382,12 +480,12 @@ final class SimTcp extends SimSocket {
         }
         underWay.add(data);
         mayWake(Epoll.IN);
-        kernel.onTheWay(this::arriveAll);
+        onTheWay(this::arriveAll);
     }
 
     /** As much as the window lets in, then what follows the data. */
     private void arriveAll() {
-        if (released) {
+        if (released || deaf) {
             return;
         }
         boolean lockstep = kernel.settings.lockstep();
@@ -451,7 +549,46 @@ final class SimTcp extends SimSocket {
     }
 
     @Override
+    int setOption(int level, int name, int value) {
+        if (level == Socket.IPPROTO_IPV6) {
+            if (v4) {
+                return -Errno.ENOPROTOOPT;
+            }
+            if (name == Socket.IPV6_V6ONLY && local.port() != 0) {
+                return -Errno.EINVAL;
+            }
+        }
+        if (level == Socket.SOL_SOCKET
+                && (name == Socket.SO_ERROR || name == Socket.SO_ACCEPTCONN || name == Socket.SO_TYPE)) {
+            return -Errno.ENOPROTOOPT;
+        }
+        return super.setOption(level, name, isSwitch(level, name) && value != 0 ? 1 : value);
+    }
+
+    private static boolean isSwitch(int level, int name) {
+        return switch (level) {
+            case Socket.SOL_SOCKET ->
+                name == Socket.SO_REUSEADDR || name == Socket.SO_KEEPALIVE || name == Socket.SO_OOBINLINE;
+            case Socket.IPPROTO_TCP -> name == Socket.TCP_NODELAY;
+            case Socket.IPPROTO_IPV6 -> name == Socket.IPV6_V6ONLY;
+            default -> false;
+        };
+    }
+
+    @Override
     int option(int level, int name) {
+        if (level == Socket.IPPROTO_IPV6 && v4) {
+            return -Errno.EOPNOTSUPP;
+        }
+        if (isSwitch(level, name)) {
+            return isSet(level, name) ? 1 : 0;
+        }
+        if (level == Socket.SOL_SOCKET && name == Socket.SO_ACCEPTCONN) {
+            return state == State.LISTEN ? 1 : 0;
+        }
+        if (level == Socket.SOL_SOCKET && name == Socket.SO_TYPE) {
+            return Socket.SOCK_STREAM;
+        }
         boolean error = level == Socket.SOL_SOCKET && name == Socket.SO_ERROR;
         if (error
                 && kernel.settings.lockstep()
@@ -482,8 +619,22 @@ final class SimTcp extends SimSocket {
         if (bits == 0) {
             return -Errno.EINVAL;
         }
-        if (state == State.LISTEN || state == State.CONNECTING) {
-            throw new UnsupportedOperationException("shutdown(2) of a socket that is " + state + " is not modelled");
+        if (state == State.LISTEN) {
+            if ((bits & 1) != 0) {
+                endListening();
+            }
+            return 0;
+        }
+        if (state == State.CONNECTING) {
+            if (kernel.settings.lockstep()) {
+                throw new IllegalStateException(
+                        "settle before shutdown: whether the handshake is over cannot be known");
+            }
+            withdrawn();
+            fail(Errno.ECONNRESET); // tcp_disconnect
+            state = State.NEW;
+            wake(ANY);
+            return 0;
         }
         if (kernel.settings.lockstep() && resetUnderWay != 0 && kernel.chooser().maybe(Choice.RESET, -Errno.ENOTCONN)) {
             resetArrives();
@@ -514,7 +665,7 @@ final class SimTcp extends SimSocket {
         }
         other.finUnderWay = true;
         other.mayWake(ANY);
-        kernel.onTheWay(other::arriveAll);
+        onTheWay(other::arriveAll);
     }
 
     private void finArrives() {
@@ -531,7 +682,7 @@ final class SimTcp extends SimSocket {
         }
         resetUnderWay = errno;
         mayWake(ANY);
-        kernel.onTheWay(this::resetArrives);
+        onTheWay(this::resetArrives);
     }
 
     /** {@code tcp_reset}: behind a FIN the error is EPIPE. */
@@ -540,7 +691,7 @@ final class SimTcp extends SimSocket {
     }
 
     private void resetArrives() {
-        if (resetUnderWay == 0 || released) {
+        if (resetUnderWay == 0 || released || deaf) {
             return;
         }
         if (finUnderWay && (underWay.total() == 0 || kernel.settings.lockstep())) {
@@ -567,12 +718,10 @@ final class SimTcp extends SimSocket {
     void released() {
         released = true;
         if (state == State.LISTEN) {
-            kernel.net.unlisten(local);
-            handshakes.forEach(SimTcp::abandon);
-            acceptable.forEach(SimTcp::abandon);
+            endListening();
         }
         if (ownsPort) {
-            kernel.net.freePort(local.port());
+            kernel.net.tcp.free(this);
         }
         SimTcp other = peer;
         if (other == null || other.released || state != State.CONNECTED && state != State.CONNECTING) {
@@ -582,7 +731,7 @@ final class SimTcp extends SimSocket {
             throw new IllegalStateException("settle before close: whether data under way was unread cannot be known");
         }
         if (state == State.CONNECTING && !kernel.settings.lockstep()) {
-            withdrawn(other); // no child has come out of the handshake: the SYN,ACK is answered by a reset
+            withdrawn(); // no child has come out of the handshake: the SYN,ACK is answered by a reset
         } else if (shutWrite && finSeen && other.finSeen && !kernel.settings.lockstep()) {
             return; // TIME_WAIT: nothing is left to be reset
         } else if (arrived.total() > 0 || resetsOnClose) {
@@ -598,12 +747,23 @@ final class SimTcp extends SimSocket {
         underWay.clear();
     }
 
-    private void withdrawn(SimTcp child) {
+    private void withdrawn() {
         SimTcp at = listener;
-        if (at != null) {
+        SimTcp child = peer;
+        if (at != null && child != null) {
             at.handshakes.remove(child);
+            child.released = true;
         }
-        child.released = true;
+        peer = null;
+    }
+
+    private void endListening() {
+        kernel.net.tcp.unlisten(this);
+        handshakes.forEach(SimTcp::abandon);
+        acceptable.forEach(SimTcp::abandon);
+        handshakes.clear();
+        acceptable.clear();
+        state = State.NEW;
     }
 
     /** Closes a connection that nobody accepted. */

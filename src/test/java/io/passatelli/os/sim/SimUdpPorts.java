@@ -47,17 +47,20 @@ final class SimUdpPorts {
         return ports;
     }
 
-    /** inet_rcv_saddr_equal: an IPv6 wildcard that is not IPV6_V6ONLY stands for IPv4 as well, against IPv4's even once it is connected. */
     private static boolean collide(SimUdp socket, Ip address, SimUdp other) {
-        Ip theirs = other.localIp();
+        return collide(address, socket.isOnlyV6(), other.localIp(), other.isOnlyV6());
+    }
+
+    /** inet_rcv_saddr_equal: an IPv6 wildcard that is not IPV6_V6ONLY stands for IPv4 as well, against IPv4's even once it is connected. */
+    static boolean collide(Ip address, boolean only6, Ip theirs, boolean theirsOnly6) {
         if (address.isV4() && theirs.isV4()) {
             return address.isUnspecified() || theirs.isUnspecified() || address.equals(theirs);
         }
         if (address.isV4()) {
-            return (theirs.isUnspecified() || address.isUnspecified()) && !other.isOnlyV6();
+            return (theirs.isUnspecified() || address.isUnspecified()) && !theirsOnly6;
         }
         if (theirs.isV4()) {
-            return address.isUnspecified() && !socket.isOnlyV6();
+            return address.isUnspecified() && !only6;
         }
         return address.isUnspecified() || theirs.isUnspecified() || address.equals(theirs);
     }

@@ -71,6 +71,12 @@ public final class StreamPeer {
         socket.setOption(Socket.SOL_SOCKET, Socket.SO_SNDBUF, bytes);
     }
 
+    /** close(2) with SO_LINGER on and no time: a reset. */
+    public void reset() {
+        socket.linger0();
+        close();
+    }
+
     public void close() {
         kernel.exactly(() -> {
             socket.close();
