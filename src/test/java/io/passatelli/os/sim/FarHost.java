@@ -103,6 +103,11 @@ public final class FarHost {
         return connect(to, port);
     }
 
+    /** The same, by a program that does exactly what it is told. */
+    public StreamPeer dial(Ip to, int port) {
+        return new StreamPeer(kernel, connecting(to, port));
+    }
+
     /** What goes there or comes from there is {@code ns} longer on the way: of TCP connections made from now on. */
     public FarHost away(long ns) {
         wayNs = ns;

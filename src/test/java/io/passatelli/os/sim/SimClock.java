@@ -35,13 +35,13 @@ public final class SimClock implements Clock {
     }
 
     /** When the next thing happens, {@link Long#MAX_VALUE} if nothing will. */
-    long nextNs() {
+    public long nextNs() {
         Happening next = agenda.peek();
         return next == null ? Long.MAX_VALUE : next.atNs;
     }
 
     /** Jumps to the next happening, and lets it happen. */
-    void step() {
+    public void step() {
         Happening next = agenda.remove();
         nowNs = Math.max(nowNs, next.atNs);
         next.what.run();

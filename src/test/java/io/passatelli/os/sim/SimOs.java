@@ -406,6 +406,11 @@ public final class SimOs implements Os, TunOs, NamespaceOs {
         kernel.net.echoReply(from, message);
     }
 
+    /** Bytes that have arrived at the TCP socket {@code fd} and are not read; 0 if it is none. */
+    public long readable(int fd) {
+        return files.get(fd) instanceof SimTcp socket ? socket.readable() : 0;
+    }
+
     /** A host elsewhere listens at {@code address} and {@code port}. */
     public FarListener listenFar(Ip address, int port) {
         return new FarListener(kernel, kernel.net.host(address).listening(port));

@@ -860,6 +860,11 @@ final class SimTcp extends SimSocket {
 
     // Lockstep: what is under way, and that the other kernel has shown by other means that it is here.
 
+    /** Bytes that are here. */
+    long readable() {
+        return arrived.total();
+    }
+
     /** Bytes that are here or under way. */
     long unread() {
         return arrived.total() + underWay.total();

@@ -47,6 +47,16 @@ public final class StreamPeer {
         return receive(MOST);
     }
 
+    /** recvmsg(2): bytes, 0 at the end, or {@code -errno}. */
+    public long read(byte[] into) {
+        return kernel.exactly(() -> socket.receive(into, 0));
+    }
+
+    /** Whether the handshake that it began is still under way. */
+    public boolean isConnecting() {
+        return socket instanceof SimTcp tcp && tcp.isConnecting();
+    }
+
     /** What a read would answer: bytes there, 0 at the end, or {@code -errno}. Takes a pending error. */
     public long peek() {
         return kernel.exactly(() -> socket.receive(new byte[MOST], Socket.MSG_PEEK));
