@@ -408,7 +408,7 @@ final class GuestData {
                 owner.watchOut(flow);
             }
         }
-        boolean low = flow.outDue || flow.room <= flow.sndbuf >> 1 || isShort(flow, candidate(flow));
+        boolean low = flow.outDue || flow.room <= flow.sndbuf >> 1 || Seq.diff(flow.edge, flow.next) <= flow.offered >> 1 || isShort(flow, candidate(flow));
         if (low && flow.reserved == 0 && stashes.promise(Limits.TCP_STASH_CHUNKS)) {
             flow.reserved = Limits.TCP_STASH_CHUNKS;
         }
