@@ -146,9 +146,12 @@ class TcpSegmentFuzzTest {
             guest(TcpSegment.RST, 0, 0, 0, 0); // where it is right, the end
             t.runs(0);
             t.plane.link.forgetSeen();
-            if (peer != null) {
-                peer.close();
+            StreamPeer left = peer;
+            if (left != null) {
+                left.close();
             }
+            t.runs(0);
+            t.plane.link.forgetSeen();
         }
 
         private void guest(int flags, int what, int length, int seqOff, int ackOff) {
