@@ -106,7 +106,8 @@ class TcpCornerWorldTest {
         try (TcpWorld world = new TcpWorld(1, shape, TcpWorld.Tampering.NONE)) {
             Plan[] plans = plans(0, 3_300);
             plans[0] = plans[0].pausing(0, 500 * MS);
-            plans[1] = plans[1].writing(1_500, 15 * MS); // the third finds two in flight, and is smaller than what they leave
+            plans[1] = plans[1].writing(
+                    1_500, 15 * MS); // the third finds two in flight, and is smaller than what they leave
             Traits narrow = new Traits(1_460, -1, false, 10_000, 4_096, 4_096, false, 0, 7);
             world.talk(TcpWorld.Kind.OUTBOUND, 0, true, plans, narrow, 0);
             world.live();

@@ -42,8 +42,11 @@ final class Recovery {
      */
     boolean onAck(TcpFlow flow, int seq, int ack, int window, int numbers, long nowNs) {
         int before = flow.window;
-        // RFC 9293 looks at the sequence number alone; but then the edge would move with una when lost data come again, which has an old number
-        if (Seq.isBefore(flow.una, ack) || Seq.isBefore(flow.windowSeq, seq) || flow.windowSeq == seq && !Seq.isBefore(ack, flow.windowAck)) {
+        // RFC 9293 looks at the sequence number alone; but then the edge would move with una when lost data come again,
+        // which has an old number
+        if (Seq.isBefore(flow.una, ack)
+                || Seq.isBefore(flow.windowSeq, seq)
+                || flow.windowSeq == seq && !Seq.isBefore(ack, flow.windowAck)) {
             flow.window = window;
             flow.windowMost = Math.max(flow.windowMost, window);
             flow.windowSeq = seq;

@@ -108,7 +108,12 @@ final class TcpControl {
         Tcp.window(scratch, tcp, 0);
         checksum(flow, scratch, tcp, Tcp.LENGTH);
         if (!link.control(flow.queue, scratch, 0, headers, plain) && resets < Limits.TCP_RESETS_WAITING) {
-            MemorySegment.copy(scratch, 0, waiting, (long) resets * HEADERS_MOST, headers); // of more, the guest's next word brings another
+            MemorySegment.copy(
+                    scratch,
+                    0,
+                    waiting,
+                    (long) resets * HEADERS_MOST,
+                    headers); // of more, the guest's next word brings another
             waitingLength[resets] = headers;
             waitingQueue[resets++] = flow.queue;
         }
@@ -117,7 +122,8 @@ final class TcpControl {
     /** Sends the resets that the link had no room for, as far as it has room now: a guest that only listens learns of them by nothing else. */
     void resetsThatWait() {
         int sent = 0;
-        while (sent < resets && link.control(waitingQueue[sent], waiting, (long) sent * HEADERS_MOST, waitingLength[sent], plain)) {
+        while (sent < resets
+                && link.control(waitingQueue[sent], waiting, (long) sent * HEADERS_MOST, waitingLength[sent], plain)) {
             sent++;
         }
         resets -= sent;
