@@ -15,7 +15,7 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'FrameFuzzTest\#segmentsKeepTheirPromises' 'TcpOptionsFuzzTest\#anyOptionsAreReadAsFarAsTheyAreGood' \
     'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
-    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused'
+    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder'
 
 .PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-jmh fuzz sim mutants format clean
 

@@ -131,7 +131,7 @@ final class Handshakes implements ConnectionAcceptor {
         boolean scales = options.windowScale != TcpOptions.NONE;
         flow.guestScale = scales ? options.windowScale : 0;
         flow.ourScale = scales ? Limits.TCP_WINDOW_SCALE : 0;
-        hostData.fit(flow, options.mss);
+        hostData.fit(flow, Math.min(options.mss, ourMss(flow))); // the link's MTU holds both ways
     }
 
     private Drop refuse(TcpFlow flow, Drop why) {

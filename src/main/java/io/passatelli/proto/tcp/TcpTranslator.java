@@ -403,7 +403,8 @@ public final class TcpTranslator implements Handler {
                 reset(flow, Drop.TCP_IDLE);
                 return;
             }
-            if (nowNs - flow.guestNs >= KEEPALIVE_NS && hostData.isUp()) {
+            boolean asked = flow.inFlight() > 0 || flow.persisting; // by what is sent again
+            if (nowNs - flow.guestNs >= KEEPALIVE_NS && hostData.isUp() && !asked) {
                 boolean ignored = control.probe(flow); // if not this one, then the next
             }
         }
