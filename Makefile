@@ -17,10 +17,10 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder'
 
-.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-jmh fuzz sim mutants format clean
+.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-syscalls bench-jmh fuzz sim mutants format clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 build: ## compile and assemble target/passatelli (programs in bin/)
 	@$(setup) build
@@ -53,6 +53,21 @@ bench-udp: ## UDP beside Debian's passt and pasta: datagrams per second, round t
 	@$(setup) bench
 	@$(MAKE) --no-print-directory build
 	@. scripts/jdk.sh && scripts/bench-udp.sh
+
+bench-stream: ## TCP on the stream socket beside Debian's passt; ROWS='PATTERN...' chooses rows (root)
+	@$(setup) bench
+	@$(MAKE) --no-print-directory build
+	@. scripts/jdk.sh && scripts/bench-stream.sh
+
+bench-tap: ## TCP over a TAP beside Debian's pasta and slirp4netns; ROWS='PATTERN...' chooses rows (root)
+	@$(setup) bench
+	@$(MAKE) --no-print-directory build
+	@. scripts/jdk.sh && scripts/bench-tap.sh
+
+bench-syscalls: ## system calls for each 64 KiB of TCP and for each exchange, counted by strace (root)
+	@$(setup) bench
+	@$(MAKE) --no-print-directory build
+	@. scripts/jdk.sh && scripts/bench-syscalls.sh
 
 bench-jmh: ## microbenchmarks
 	@$(setup) bench

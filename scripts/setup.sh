@@ -12,7 +12,8 @@ case ${1:-} in
     demo) packages=("${build[@]}" "${net[@]}" "${guest[@]}") ;;
     test) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
         bind9-dnsutils dhcpcd-base gcc libc6-dev linux-libc-dev ndisc6 nftables python3 traceroute tshark udhcpc) ;;
-    bench) packages=("${build[@]}" "${net[@]}" gcc git iperf3 libc6-dev linux-libc-dev passt python3) ;;
+    bench) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
+        gcc git iperf3 libc6-dev linux-libc-dev passt python3 slirp4netns strace) ;;
     *)
         echo "usage: $0 build|test|demo|bench" >&2
         exit 2

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from plane import our_tap
 from table import ROOT, Table, interleave
 
 LAB = sys.argv[1]
@@ -176,27 +177,6 @@ def tap_echo(launch):
         subprocess.run(["ip", "netns", "delete", GUEST], check=True)
 
 
-def our_tap():
-    """The data plane over a TAP, as a test program: the pasta role is not there yet."""
-    java = Path((ROOT / "target/passatelli/lib/java-home").read_text().strip()) / "bin/java"
-    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io/passatelli/os/LibC.call", "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-Xmx48m", "-ea:io.passatelli..."]
-    command += ["-cp", f"{ROOT}/target/classes:{ROOT}/target/test-classes:{ROOT}/target/passatelli/lib/*", "io.passatelli.lab.TapPlane"]
-    process = subprocess.Popen(
-        ["ip", "netns", "exec", POD] + command + [f"namespace=/run/netns/{GUEST}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    said = process.stdout.readline()
-    if said != "ready\n":
-        process.kill()
-        raise SystemExit(f"the plane over a TAP did not start: {said!r}")
-    for words in ("link set tap0 up mtu 65520", "address add 10.77.0.2/24 dev tap0", "route add default via 10.77.0.1"):
-        subprocess.run(["ip", "-n", GUEST] + words.split(), check=True)
-    return process
-
-
 def debian_tap():
     return subprocess.Popen(["ip", "netns", "exec", POD] + DEBIAN_PASTA + ["-I", "tap0", "--netns", f"/run/netns/{GUEST}"], stderr=subprocess.DEVNULL)
 
@@ -211,7 +191,7 @@ def main():
     ours, peer = interleave(5, lambda: stream_echo(OURS), lambda: stream_echo(DEBIAN_PASST))
     table.row("ping-rr-stream", "us", [t for t, _ in ours], [t for t, _ in peer], "passt")
     table.row("ping-rr-stream-cpu", "us", [c for _, c in ours], [c for _, c in peer], "passt")
-    ours, peer = interleave(5, lambda: tap_echo(our_tap), lambda: tap_echo(debian_tap))
+    ours, peer = interleave(5, lambda: tap_echo(lambda: our_tap(POD, GUEST)), lambda: tap_echo(debian_tap))
     table.row("ping-rr", "us", [t for t, _ in ours], [t for t, _ in peer], "pasta")
     table.row("ping-rr-cpu", "us", [c for _, c in ours], [c for _, c in peer], "pasta")
     table.finish()

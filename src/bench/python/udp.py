@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from plane import our_tap
 from table import ROOT, Table, interleave
 
 LAB = sys.argv[1]
@@ -109,33 +110,6 @@ class Served:
 
 def passt(command, path):
     return lambda port: subprocess.Popen(ON_POD + command + ["-f", "-q", "-u", str(port), "-s", path], stderr=subprocess.DEVNULL)
-
-
-def our_tap(guest):
-    """The data plane over a TAP, as a test program: the pasta role is not there yet."""
-    if OVERRIDE:
-        return debian_tap(guest)
-    java = Path((ROOT / "target/passatelli/lib/java-home").read_text().strip()) / "bin/java"
-    command = [java, "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,io/passatelli/os/LibC.call", "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-Xmx48m", "-ea:io.passatelli..."]
-    command += ["-cp", f"{ROOT}/target/classes:{ROOT}/target/test-classes:{ROOT}/target/passatelli/lib/*", "io.passatelli.lab.TapPlane"]
-
-    def launch(port):
-        process = subprocess.Popen(
-            ON_POD + command + [f"namespace=/run/netns/{guest}", f"udp={port}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        said = process.stdout.readline()
-        if said != "ready\n":
-            process.kill()
-            raise SystemExit(f"the plane over a TAP did not start: {said!r}")
-        for words in ("link set tap0 up mtu 65520", f"address add {GUEST_ADDRESS}/24 dev tap0", "route add default via 10.77.0.1"):
-            subprocess.run(["ip", "-n", guest] + words.split(), check=True)
-        return process
-
-    return launch
 
 
 def debian_tap(guest):
@@ -261,7 +235,7 @@ def taps(table):
     pair(
         table,
         "udp-tap",
-        ("ours", 7300, our_tap(ours), f"netns=/run/netns/{ours}"),
+        ("ours", 7300, debian_tap(ours) if OVERRIDE else lambda port: our_tap(POD, ours, f"udp={port}"), f"netns=/run/netns/{ours}"),
         ("pasta", 7400, debian_tap(peer), f"netns=/run/netns/{peer}"),
         iperf,
     )

@@ -267,8 +267,7 @@ class TcpNetnsTest {
     void portThatIsForwardedToNobodyIsResetForThePeer() throws Exception {
         for (Family family : Family.values()) {
             assertReset(() -> {
-                try (TcpEnd peer =
-                        TcpEnd.connect(world.lab().peer(), family.peer, family.guest, CLOSED_IN_GUEST)) {
+                try (TcpEnd peer = TcpEnd.connect(world.lab().peer(), family.peer, family.guest, CLOSED_IN_GUEST)) {
                     peer.receive(1);
                 }
             });

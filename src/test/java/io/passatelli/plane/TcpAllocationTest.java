@@ -32,8 +32,7 @@ class TcpAllocationTest {
     @ParameterizedTest
     @ValueSource(strings = {"127.0.0.1", "::1"})
     void segmentsThereAndBackAllocateNothing(String loopback) throws Exception {
-        try (ServerSocketChannel server =
-                        ServerSocketChannel.open().bind(new InetSocketAddress(loopback, 0));
+        try (ServerSocketChannel server = ServerSocketChannel.open().bind(new InetSocketAddress(loopback, 0));
                 LinuxOs os = new LinuxOs()) {
             Thread thread = Thread.ofPlatform().daemon().start(() -> echo(server));
             int port = ((InetSocketAddress) server.getLocalAddress()).getPort();
@@ -59,9 +58,8 @@ class TcpAllocationTest {
     }
 
     private static long allocated(LinuxOs os, boolean v4, int port) {
-        TcpTreadmill guest = v4
-                ? new TcpTreadmill("10.77.0.2", "10.77.0.1", port)
-                : new TcpTreadmill("fd77::2", "fe80::1", port);
+        TcpTreadmill guest =
+                v4 ? new TcpTreadmill("10.77.0.2", "10.77.0.1", port) : new TcpTreadmill("fd77::2", "fe80::1", port);
         GuestNetwork network = new GuestNetwork(
                 new Cidr(Ip.parse("10.77.0.2"), 24),
                 false,

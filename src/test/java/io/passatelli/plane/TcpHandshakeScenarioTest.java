@@ -163,7 +163,8 @@ class TcpHandshakeScenarioTest {
     void answerThatIsNotAcknowledgedIsRepeatedWithTheSameNumbersSevenTimes() {
         try (var t = TcpScenario.standard()) {
             FarListener listener = t.listens(true);
-            TcpTalk c = t.talk(true).options(1460, 7).syn().gets(seg("SA").seq(0).ack(1));
+            TcpTalk c =
+                    t.talk(true).options(1460, 7).syn().gets(seg("SA").seq(0).ack(1));
             StreamPeer peer = requireNonNull(listener.accept());
             assertRetries(t, c, "SA");
             assertThat(c.take().has(RST)).as("we gave up").isTrue();
@@ -193,7 +194,8 @@ class TcpHandshakeScenarioTest {
     void guestThatAsksAgainGetsTheSameAnswer() {
         try (var t = TcpScenario.standard()) {
             t.listens(true);
-            TcpTalk c = t.talk(true).options(1460, 7).syn().gets(seg("SA").seq(0).ack(1));
+            TcpTalk c =
+                    t.talk(true).options(1460, 7).syn().gets(seg("SA").seq(0).ack(1));
             c.runs(300 * MS).sends(seg("S").seq(0).options("020405b401030307"));
             c.gets(seg("SA").seq(0).ack(1)).sends(seg("A"));
             assertThat(t.calls("connect")).isEqualTo(1);
@@ -236,7 +238,10 @@ class TcpHandshakeScenarioTest {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.asked();
             c.far().sendAll(TcpScenario.bytes(60_000));
-            c.options(1460, 7).window(2000).gets(seg("S").seq(0)).sends(seg("SA").options("020405b401030307"));
+            c.options(1460, 7)
+                    .window(2000)
+                    .gets(seg("S").seq(0))
+                    .sends(seg("SA").options("020405b401030307"));
             c.gets(seg("A").ack(1)).takeAll();
             assertThat(c.expected() - 1).as("in flight").isEqualTo(2000);
         }
@@ -417,7 +422,9 @@ class TcpHandshakeScenarioTest {
     void guestsAnswerIsAcknowledgedAtOnceEvenIfNobodyHasAnythingToSay() {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.asked().gets(seg("S").seq(0)).options(1460, 7);
-            c.sends(seg("SA").options("020405b401030307")).gets(seg("A").seq(1).ack(1)).silent();
+            c.sends(seg("SA").options("020405b401030307"))
+                    .gets(seg("A").seq(1).ack(1))
+                    .silent();
             c.sends(data("220 welcome")).gets(seg("A"));
             assertThat(c.far().receive()).isEqualTo(bytes("220 welcome"));
             c.far().sendAll(bytes("EHLO"));
@@ -507,7 +514,8 @@ class TcpHandshakeScenarioTest {
             t.talk(GUEST, from, FAR4, to).syn().silentFor(S);
             assertThat(t.calls("connect")).isZero();
             t.hasFlows(0);
-            assertThat(t.plane.count(Drop.TCP_BAD_SOURCE) + t.plane.count(Drop.TCP_BAD_DESTINATION)).isEqualTo(1);
+            assertThat(t.plane.count(Drop.TCP_BAD_SOURCE) + t.plane.count(Drop.TCP_BAD_DESTINATION))
+                    .isEqualTo(1);
         }
     }
 

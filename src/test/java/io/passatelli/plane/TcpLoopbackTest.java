@@ -71,7 +71,8 @@ class TcpLoopbackTest {
             });
             c.sends(seg("A"));
             assertThat(t.flows()).isZero();
-            assertThat(t.plane.count(Drop.TCP_GAP) + t.plane.count(Drop.TCP_NO_ROOM)).isZero();
+            assertThat(t.plane.count(Drop.TCP_GAP) + t.plane.count(Drop.TCP_NO_ROOM))
+                    .isZero();
         }
     }
 
@@ -146,7 +147,9 @@ class TcpLoopbackTest {
             assertThat(t.flows()).isEqualTo(Limits.TCP_FLOWS_FROM_GUEST);
             assertThat(t.plane.count(Drop.FLOW_TABLE_FULL)).isEqualTo(20_000 - Limits.TCP_FLOWS_FROM_GUEST);
             t.unclaimed();
-            assertThat(liveBytes() - live).as("bytes for each half-open connection").isLessThan(9_216L * 3_000);
+            assertThat(liveBytes() - live)
+                    .as("bytes for each half-open connection")
+                    .isLessThan(9_216L * 3_000);
             SocketChannel peer = t.connects(true);
             TcpTalk c = t.asked().accepts();
             c.sends(data("x"));
@@ -170,7 +173,8 @@ class TcpLoopbackTest {
                 t.sort();
                 return all.stream().noneMatch(c -> c.inbox.isEmpty());
             });
-            all.forEach(c -> c.gets(seg("SA")).puts(seg("A")).puts(data("hello")).puts(seg("R")));
+            all.forEach(
+                    c -> c.gets(seg("SA")).puts(seg("A")).puts(data("hello")).puts(seg("R")));
             t.plane.until(() -> t.flows() == 0);
             assertThat(descriptors()).isLessThanOrEqualTo(before + 1);
             assertThat(t.plane.count(Drop.TCP_RESET_BY_GUEST)).isEqualTo(1000);
@@ -178,7 +182,9 @@ class TcpLoopbackTest {
                 SocketChannel host = Objects.requireNonNull(server.accept());
                 ByteBuffer got = ByteBuffer.allocate(10);
                 int n = TcpLoopback.read(host, got);
-                assertThat(n == 5 ? TcpLoopback.read(host, got) : n).as("reset, not ended").isEqualTo(-2);
+                assertThat(n == 5 ? TcpLoopback.read(host, got) : n)
+                        .as("reset, not ended")
+                        .isEqualTo(-2);
                 host.close();
             }
         }

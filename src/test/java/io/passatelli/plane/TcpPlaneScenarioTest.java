@@ -147,7 +147,8 @@ class TcpPlaneScenarioTest {
 
     @Test
     void linkThatTakesOneFrameAtATimeCarriesEverything() {
-        try (var t = TcpScenario.of(TcpScenario.setup().link(new SimLink(SimLink.plain().caps(), 7)))) {
+        try (var t = TcpScenario.of(
+                TcpScenario.setup().link(new SimLink(SimLink.plain().caps(), 7)))) {
             TcpTalk c = begun(t);
             byte[] down = bytes(300_000);
             int sent = 0;
@@ -195,7 +196,8 @@ class TcpPlaneScenarioTest {
             assertThat(payload).isGreaterThan(40_000);
             assertThat(payload % 1400).isZero();
             assertThat(first.offload.gsoSize).isEqualTo(1400);
-            frames.forEach(f -> assertThat(f.offload.flags & io.passatelli.wire.Offload.NEEDS_CSUM).isOne());
+            frames.forEach(f -> assertThat(f.offload.flags & io.passatelli.wire.Offload.NEEDS_CSUM)
+                    .isOne());
             c.takeAll();
             assertThat(down).startsWith(c.received());
             c.sends(seg("A"));
@@ -266,7 +268,9 @@ class TcpPlaneScenarioTest {
             TcpTalk last = all.removeLast().silentFor(S);
             t.hasFlows(all.size());
             all.getFirst().sends(seg("R"));
-            last.sends(seg("S").seq(0).options("020405b401030307")).gets(seg("SA")).sends(seg("A"));
+            last.sends(seg("S").seq(0).options("020405b401030307"))
+                    .gets(seg("SA"))
+                    .sends(seg("A"));
             last.sends(data("x")).gets(seg("A"));
         }
     }
@@ -339,7 +343,8 @@ class TcpPlaneScenarioTest {
     void forwardsThatGoLeaveTheirConnections() {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.accepted();
-            assertThat(t.plane.plane.handle().adopt(t.plane.config.forwards(List.of()))).isTrue();
+            assertThat(t.plane.plane.handle().adopt(t.plane.config.forwards(List.of())))
+                    .isTrue();
             t.runs(MS);
             c.sends(data("x")).gets(seg("A"));
             assertThat(c.far().receive()).isEqualTo(new byte[] {'x'});

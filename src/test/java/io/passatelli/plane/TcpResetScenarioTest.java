@@ -80,7 +80,8 @@ class TcpResetScenarioTest {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = in(state, t);
             int lingers = t.calls("linger0");
-            c.sends(state == State.SYN_SENT ? seg("RA").seq(0).ack(1) : seg("R")).silent();
+            c.sends(state == State.SYN_SENT ? seg("RA").seq(0).ack(1) : seg("R"))
+                    .silent();
             t.hasFlows(0);
             if (state != State.CONNECTING) {
                 assertReset(c.far(), state == State.GUEST_ENDED);
@@ -98,7 +99,8 @@ class TcpResetScenarioTest {
             far.receive();
             left = far.peek();
         }
-        assertThat(ended ? far.send(bytes(1)) : left).as("reset, not ended").isIn(-(long) Errno.ECONNRESET, -(long) Errno.EPIPE);
+        assertThat(ended ? far.send(bytes(1)) : left).as("reset, not ended").isIn(-(long) Errno.ECONNRESET, -(long)
+                Errno.EPIPE);
     }
 
     @ParameterizedTest
@@ -112,7 +114,8 @@ class TcpResetScenarioTest {
             if (state == State.SYN_SENT) {
                 c.takeAll(); // a guest in SYN-RECEIVED needs it, one that said nothing yet does not
             } else {
-                c.gets(seg("RA").ack(state == State.STASHED ? c.acked() : c.next())).silent();
+                c.gets(seg("RA").ack(state == State.STASHED ? c.acked() : c.next()))
+                        .silent();
                 assertThat(t.plane.count(Drop.TCP_RESET_BY_HOST)).isEqualTo(1);
             }
             c.silentFor(10 * S);
@@ -240,7 +243,9 @@ class TcpResetScenarioTest {
             TcpTalk old = t.connected();
             StreamPeer oldFar = old.far();
             int start = old.guestStart() + 50_000_000;
-            old.puts(seg("S").seq(50_000_000).options("020405b401030307")).runs(0).withdraws(50_000_000);
+            old.puts(seg("S").seq(50_000_000).options("020405b401030307"))
+                    .runs(0)
+                    .withdraws(50_000_000);
             old.gets(seg("A").seq(1).ack(1));
             old.sends(seg("R").seq(1)).silent();
             assertThat(oldFar.wasReset()).isTrue();

@@ -80,8 +80,7 @@ final class TcpScenario implements TcpGround, AutoCloseable {
                 setup.around(os -> watched(os, calls, refusals, options)).start(), calls, refusals, options);
     }
 
-    private static Os watched(
-            Os os, Map<String, Integer> calls, Map<String, Refusal> refusals, List<String> options) {
+    private static Os watched(Os os, Map<String, Integer> calls, Map<String, Refusal> refusals, List<String> options) {
         return (Os) Proxy.newProxyInstance(
                 Os.class.getClassLoader(), new Class<?>[] {Os.class}, (proxy, method, arguments) -> {
                     String name = method.getName();

@@ -147,7 +147,9 @@ class TcpSegmentFuzzTest {
                     continue;
                 }
                 TcpSegment s = TcpSegment.parse(frame.bytes);
-                assertThat(afterReset && s.has(TcpSegment.RST)).as("a reset for a reset").isFalse();
+                assertThat(afterReset && s.has(TcpSegment.RST))
+                        .as("a reset for a reset")
+                        .isFalse();
                 if (s.has(TcpSegment.SYN)) {
                     first = s.ack();
                     edge = first;

@@ -224,7 +224,9 @@ class TcpStormTest {
 
     /** Hosts take what the storm connected, and forget it. */
     private static void acceptAll(TcpScenario t) {
-        for (var peer = t.listens(true).accept(); peer != null; peer = t.listens(true).accept()) {
+        for (var peer = t.listens(true).accept();
+                peer != null;
+                peer = t.listens(true).accept()) {
             peer.close();
         }
     }

@@ -315,9 +315,13 @@ final class TcpTalk {
         assertThat(seq(segment)).as("sequence number of %s", trace).isEqualTo(seq);
         if ((flags & ACK) != 0) {
             long ack = line.ack == NOT_SAID ? next : line.ack;
-            assertThat(segment.ack() - guestStart).as("acknowledgment of %s", trace).isEqualTo((int) ack);
+            assertThat(segment.ack() - guestStart)
+                    .as("acknowledgment of %s", trace)
+                    .isEqualTo((int) ack);
         } else {
-            assertThat(segment.ack()).as("acknowledgment that is none, of %s", trace).isZero();
+            assertThat(segment.ack())
+                    .as("acknowledgment that is none, of %s", trace)
+                    .isZero();
         }
         if (line.window >= 0) {
             assertThat(segment.window()).as("window of %s", trace).isEqualTo(line.window);
@@ -326,9 +330,7 @@ final class TcpTalk {
         if (data != null) {
             assertThat(segment.payloadBytes()).as("data of %s", trace).isEqualTo(data);
         } else {
-            assertThat(segment.payload().length())
-                    .as("length of %s", trace)
-                    .isEqualTo(Math.max(0, line.length));
+            assertThat(segment.payload().length()).as("length of %s", trace).isEqualTo(Math.max(0, line.length));
         }
         if (line.options != null) {
             assertThat(segment.options()).as("options of %s", trace).isEqualTo(line.options);
@@ -372,7 +374,9 @@ final class TcpTalk {
         if (segment.has(ACK)) {
             long ack = segment.ack() - guestStart;
             if (!segment.has(RST)) {
-                assertThat(ack).as("acknowledges what was not sent: %s", text(segment)).isLessThanOrEqualTo(next);
+                assertThat(ack)
+                        .as("acknowledges what was not sent: %s", text(segment))
+                        .isLessThanOrEqualTo(next);
                 long edge = ack + ((long) segment.window() << (syn ? 0 : ourScale));
                 assertThat(edge).as("edge of our window, %s", text(segment)).isGreaterThanOrEqualTo(ourEdge);
                 ourEdge = edge;
@@ -381,8 +385,9 @@ final class TcpTalk {
         }
         int length = segment.payload().length();
         assertThat(length).as("segment size, %s", text(segment)).isLessThanOrEqualTo(mss);
-        assertThat(seq + length).as("keeps to the guest's window: %s", text(segment)).isLessThanOrEqualTo(
-                Math.max(guestEdge, seq));
+        assertThat(seq + length)
+                .as("keeps to the guest's window: %s", text(segment))
+                .isLessThanOrEqualTo(Math.max(guestEdge, seq));
         before = expected;
         long end = seq + segment.seqLength();
         mostSent = Math.max(mostSent, end);
@@ -419,7 +424,9 @@ final class TcpTalk {
     TcpTalk reads(byte[] bytes) {
         int begun = received.size();
         for (int idle = 0; received.size() - begun < bytes.length; idle++) {
-            assertThat(idle).as("%s of %s bytes came", received.size() - begun, bytes.length).isLessThan(10_000);
+            assertThat(idle)
+                    .as("%s of %s bytes came", received.size() - begun, bytes.length)
+                    .isLessThan(10_000);
             takeAll();
             sends(seg("A"));
         }

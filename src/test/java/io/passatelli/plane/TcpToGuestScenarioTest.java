@@ -70,7 +70,8 @@ class TcpToGuestScenarioTest {
             c.farSends(bytes(10_000), 0);
             List<TcpSegment> got = c.takeAll();
             assertThat(got).hasSize((10_000 + mss - 1) / mss);
-            assertThat(got.subList(0, got.size() - 1)).allSatisfy(s -> assertThat(s.payload()).hasSize(mss));
+            assertThat(got.subList(0, got.size() - 1))
+                    .allSatisfy(s -> assertThat(s.payload()).hasSize(mss));
             assertThat(got.getLast().has(TcpSegment.PSH)).isTrue();
             assertThat(c.received()).isEqualTo(bytes(10_000));
             c.sends(seg("A")).silentFor(S);
@@ -554,9 +555,16 @@ class TcpToGuestScenarioTest {
             c.sends(ack(at(10)));
             c.farSends(bytes(10 * MSS), 0);
             c.takeAll();
-            c.sends(ack(at(3))).silent().sends(ack(at(4)).window(0)).silent().sends(ack(at(3))).silent();
+            c.sends(ack(at(3)))
+                    .silent()
+                    .sends(ack(at(4)).window(0))
+                    .silent()
+                    .sends(ack(at(3)))
+                    .silent();
             c.farSends(bytes(100), 0);
-            assertThat(c.takeAll()).as("the window of an older segment is not the window").hasSize(1);
+            assertThat(c.takeAll())
+                    .as("the window of an older segment is not the window")
+                    .hasSize(1);
             c.sends(seg("A")).silentFor(S);
         }
     }

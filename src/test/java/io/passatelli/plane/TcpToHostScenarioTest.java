@@ -83,7 +83,9 @@ class TcpToHostScenarioTest {
     void disorderWithinABatchIsHealed() {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();
-            c.sendsTogether(data("abc"), data("ghi").seq(7), data("def").seq(4)).gets(seg("A").ack(10)).silentFor(S);
+            c.sendsTogether(data("abc"), data("ghi").seq(7), data("def").seq(4))
+                    .gets(seg("A").ack(10))
+                    .silentFor(S);
             assertGot(c, "abcdefghi");
             t.plane.dropped();
         }
@@ -152,7 +154,9 @@ class TcpToHostScenarioTest {
             List<TcpSegment> got = c.takeAll();
             assertThat(got).hasSizeBetween(3, 4); // the first may be new
             assertThat(got).allSatisfy(a -> assertThat(a.ack() - c.guestStart()).isEqualTo(4));
-            assertThat(got).extracting(TcpSegment::window).containsOnly(got.getFirst().window());
+            assertThat(got)
+                    .extracting(TcpSegment::window)
+                    .containsOnly(got.getFirst().window());
             assertGot(c, "abc");
         }
     }
@@ -177,7 +181,8 @@ class TcpToHostScenarioTest {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();
             c.sends(seg("FA").seq(4));
-            assertThat(c.takeAll()).hasSize(3).allSatisfy(a -> assertThat(a.ack() - c.guestStart()).isEqualTo(1));
+            assertThat(c.takeAll()).hasSize(3).allSatisfy(a -> assertThat(a.ack() - c.guestStart())
+                    .isEqualTo(1));
             assertThat(c.far().atEnd()).isFalse();
             c.sends(data("abc").seq(1)).gets(seg("A").ack(4));
             c.sends(seg("FA").seq(4)).gets(seg("A").ack(5));
@@ -298,7 +303,8 @@ class TcpToHostScenarioTest {
             assertThat(got.toByteArray()).isEqualTo(up);
             t.runs(S);
             c.takeAll();
-            assertThat(t.plane.count(Drop.TCP_NO_ROOM) + t.plane.count(Drop.TCP_GAP)).isZero();
+            assertThat(t.plane.count(Drop.TCP_NO_ROOM) + t.plane.count(Drop.TCP_GAP))
+                    .isZero();
         }
     }
 
@@ -333,7 +339,9 @@ class TcpToHostScenarioTest {
             c.fills(bytes(8 << 20));
             int turns = t.calls("epollWait");
             c.silentFor(20 * S);
-            assertThat(t.calls("epollWait") - turns).as("turns of the loop while nothing happens").isLessThan(20);
+            assertThat(t.calls("epollWait") - turns)
+                    .as("turns of the loop while nothing happens")
+                    .isLessThan(20);
             long edge = c.ourEdge();
             c.far().receive(1 << 20);
             c.runs(MS);
@@ -354,7 +362,9 @@ class TcpToHostScenarioTest {
             int sent = c.fills(up);
             long full = c.next();
             c.sends(seg("A").seq(full - 1)).gets(seg("A").ack(full).window(0)).silent(); // Linux
-            c.sends(data(new byte[] {up[sent]})).gets(seg("A").ack(full).window(0)).silent(); // BSD
+            c.sends(data(new byte[] {up[sent]}))
+                    .gets(seg("A").ack(full).window(0))
+                    .silent(); // BSD
             c.runs(5 * S).silent();
             c.withdraws(1);
             while (c.far().receive().length > 0) {
@@ -465,7 +475,10 @@ class TcpToHostScenarioTest {
     void plainAcknowledgmentsAreNotAnswered() {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();
-            c.sends(seg("A")).sends(seg("A").window(1000)).sends(seg("A").window(2000)).silentFor(S);
+            c.sends(seg("A"))
+                    .sends(seg("A").window(1000))
+                    .sends(seg("A").window(2000))
+                    .silentFor(S);
         }
     }
 
@@ -474,7 +487,9 @@ class TcpToHostScenarioTest {
         try (var t = TcpScenario.standard()) {
             byte[] cut = Arrays.copyOf(t.connected().made(seg("A")).bytes(), 19);
             byte[] packet = Packets.ip4(6, PlaneScenario.GUEST, TcpScenario.FAR4, cut);
-            t.plane.guestSends(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, packet)).runs(0);
+            t.plane
+                    .guestSends(Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, packet))
+                    .runs(0);
             t.plane.dropped(Drop.TCP_TRUNCATED);
         }
     }

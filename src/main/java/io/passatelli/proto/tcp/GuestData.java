@@ -410,8 +410,7 @@ final class GuestData {
                 owner.watchOut(flow);
             }
         }
-        boolean low = flow.outDue || flow.room <= flow.sndbuf >> 1 || isShort(flow, candidate(flow));
-        if (low) {
+        if (isLow(flow)) {
             reserve(flow);
         }
         int candidate = candidate(flow);
@@ -424,6 +423,14 @@ final class GuestData {
         }
         giveBack(flow);
         return moves;
+    }
+
+    /** Whether the guest may soon send more than the socket takes, or uses up its window. */
+    private static boolean isLow(TcpFlow flow) {
+        return flow.outDue
+                || flow.room <= flow.sndbuf >> 1
+                || flow.offered > 0 && Seq.diff(flow.edge, flow.next) <= flow.offered >> 1
+                || isShort(flow, candidate(flow));
     }
 
     private static int candidate(TcpFlow flow) {

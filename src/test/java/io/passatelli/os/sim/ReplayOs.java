@@ -104,7 +104,10 @@ public final class ReplayOs implements Os {
         log.append("epoll_wait ").append(epoll).append(" = ").append(theirs).append('\n');
         chooser.recorded(theirs);
         int capacity = out.capacity();
-        EpollEvents copy = EVENTS[capacity] == null ? EVENTS[capacity] = new EpollEvents(capacity) : EVENTS[capacity];
+        if (EVENTS[capacity] == null) {
+            EVENTS[capacity] = new EpollEvents(capacity);
+        }
+        EpollEvents copy = EVENTS[capacity];
         int ours = model.epollWait(twin(epoll), copy, 0);
         if (ours != n
                 || !eventsOf(copy, Math.max(0, ours)).equals(theirs)
