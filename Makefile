@@ -15,9 +15,9 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'FrameFuzzTest\#segmentsKeepTheirPromises' 'TcpOptionsFuzzTest\#anyOptionsAreReadAsFarAsTheyAreGood' \
     'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
-    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused'
+    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder'
 
-.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-syscalls bench-jmh fuzz sim format clean
+.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-syscalls bench-jmh fuzz sim mutants format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -83,7 +83,11 @@ fuzz: ## coverage-guided fuzzing of all that reads what a guest sends, a minute 
 
 sim: ## scenarios and simulation alone; SEED=N begins with another seed, WORLDS=M takes so many
 	@$(setup) build
-	@$(MVN) test -Dtest.included=sim -Dtest.excluded=fuzz -Dsim.seed=$(SEED) -Dsim.worlds=$(WORLDS)
+	@$(MVN) test -Dtest.included=sim -Dtest.excluded=fuzz,long -Dsim.seed=$(SEED) -Dsim.worlds=$(WORLDS)
+
+mutants: ## mistakes of a plane that the simulation of TCP has to find, in 10,000 worlds each
+	@$(setup) build
+	@$(MVN) test -Dtest=TcpMutantTest -Dtest.excluded=none -Dsim.mutants=10000
 
 format: ## put the Java sources into shape
 	@$(setup) build

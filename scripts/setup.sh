@@ -11,7 +11,7 @@ case ${1:-} in
     build) packages=("${build[@]}") ;;
     demo) packages=("${build[@]}" "${net[@]}" "${guest[@]}") ;;
     test) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
-        bind9-dnsutils dhcpcd-base gcc libc6-dev linux-libc-dev ndisc6 python3 traceroute tshark udhcpc) ;;
+        bind9-dnsutils dhcpcd-base gcc libc6-dev linux-libc-dev ndisc6 nftables python3 traceroute tshark udhcpc) ;;
     bench) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
         gcc git iperf3 libc6-dev linux-libc-dev passt python3 slirp4netns strace) ;;
     *)

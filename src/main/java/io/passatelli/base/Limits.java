@@ -320,5 +320,8 @@ public final class Limits {
     /** Lines one place may log within a second; then one line says how many were left out. */
     public static final int LOG_LINES_PER_SECOND = 5;
 
+    /** Resets to the guest that wait for the link: a burst of connections that a far host ends, while the link is full of data. */
+    public static final int TCP_RESETS_WAITING = 256;
+
     private Limits() {}
 }

@@ -221,7 +221,7 @@ class GuestTest {
     }
 
     /** Runs a script in a guest at passt's socket; the lines that it printed. */
-    private static List<String> boot(Passt passt, String script, List<String> options)
+    static List<String> boot(Passt passt, String script, List<String> options)
             throws IOException, InterruptedException {
         Path file = Files.createTempFile("passatelli", ".guest");
         try {
@@ -240,7 +240,7 @@ class GuestTest {
     }
 
     /** The lines tshark prints of a capture, with all checksums checked. It must have nothing to say about the file. */
-    private static List<String> tshark(Path capture, String... options) throws IOException, InterruptedException {
+    static List<String> tshark(Path capture, String... options) throws IOException, InterruptedException {
         List<String> words = new ArrayList<>(List.of("tshark", "-r", capture.toString()));
         words.addAll(List.of("-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"));
         words.addAll(List.of(options));

@@ -9,8 +9,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
+
 /** passt in the pod of a lab of its own, and as its guest a Linux stack in a namespace, at the other end of the stream socket. */
-final class NetnsGuest implements AutoCloseable {
+final class NetnsGuest implements TcpWorld {
     static final String CARD = "tap0";
     /** Of the pod and of its guest. */
     static final String GUEST6 = "fd77::2";
@@ -18,16 +21,22 @@ final class NetnsGuest implements AutoCloseable {
     static final String PEER6 = "fd77::3";
     static final String GATEWAY6 = "fd77::1";
 
-    private static final Duration LIMIT = Duration.ofSeconds(40);
+    static final Duration LIMIT = Duration.ofSeconds(40);
+    private static final Duration QUIET_LIMIT = Duration.ofSeconds(20);
+    private static final long LOOK_MS = 50;
+    /** What a process may open once and keep. */
+    private static final int DESCRIPTORS_OF_ITS_OWN = 8;
 
     private final Lab lab;
     private final Passt passt;
     private final TapCable cable;
+    private final int firstDescriptors;
 
-    private NetnsGuest(Lab lab, Passt passt, TapCable cable) {
+    private NetnsGuest(Lab lab, Passt passt, TapCable cable) throws IOException {
         this.lab = lab;
         this.passt = passt;
         this.cable = cable;
+        firstDescriptors = passt.descriptors();
     }
 
     /** All of it, with the card down. */
@@ -50,8 +59,14 @@ final class NetnsGuest implements AutoCloseable {
         }
     }
 
-    Lab lab() {
+    @Override
+    public Lab lab() {
         return lab;
+    }
+
+    @Override
+    public String guest() {
+        return lab.vm();
     }
 
     Passt passt() {
@@ -64,13 +79,17 @@ final class NetnsGuest implements AutoCloseable {
 
     /** Sets the card up with the pod's addresses, known at once; the IPv6 route comes by advertisement. */
     NetnsGuest configured(int mtu) throws IOException, InterruptedException {
-        guest("""
+        guest(configuration(mtu));
+        return this;
+    }
+
+    static String configuration(int mtu) {
+        return """
                 ip link set tap0 mtu %d up
                 ip address add 10.77.0.2/24 dev tap0
                 ip address add fd77::2/64 dev tap0 nodad
                 ip route add default via 10.77.0.1
-                """.formatted(mtu));
-        return this;
+                """.formatted(mtu);
     }
 
     /** Runs a shell script in the guest, which has to succeed; what it printed. */
@@ -84,10 +103,6 @@ final class NetnsGuest implements AutoCloseable {
 
     String peer(String script) throws IOException, InterruptedException {
         return sh(lab.peer(), script);
-    }
-
-    private String sh(String namespace, String script) throws IOException, InterruptedException {
-        return lab.in(namespace, LIMIT, "sh", "-ec", script).succeeded().out();
     }
 
     /** The same, whatever its exit code. */
@@ -117,6 +132,25 @@ final class NetnsGuest implements AutoCloseable {
                 echo "$said" >&2
                 exit 1
                 """.formatted(script, wanted));
+    }
+
+    /** Every flow has a descriptor. */
+    @Override
+    public void awaitQuiet() throws Exception {
+        int most = firstDescriptors + DESCRIPTORS_OF_ITS_OWN;
+        long end = System.nanoTime() + QUIET_LIMIT.toNanos();
+        while (passt.descriptors() > most) {
+            if (System.nanoTime() > end) {
+                fail("passt has %d descriptors, not %d: %s", passt.descriptors(), most, passt.lines());
+            }
+            Thread.sleep(LOOK_MS);
+        }
+        assertThat(passt.isAlive()).isTrue();
+    }
+
+    @Override
+    public String complaint() {
+        return String.join("\n", passt.lines());
     }
 
     @Override

@@ -17,7 +17,6 @@ import java.io.IOException;
 import java.net.ConnectException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -95,9 +94,13 @@ class ConnectionListenerKernelTest {
         assertThat(done.getAsBoolean()).isTrue();
     }
 
+    private static InetSocketAddress at(String address, int port) {
+        return new InetSocketAddress(address, port);
+    }
+
     /** A connection that the kernel has made; nobody has accepted it yet. */
     private SocketChannel connect(String to, int port) throws IOException {
-        SocketChannel client = SocketChannel.open(new InetSocketAddress(to, port));
+        SocketChannel client = SocketChannel.open(at(to, port));
         clients.add(client);
         return client;
     }
@@ -130,7 +133,7 @@ class ConnectionListenerKernelTest {
         assertThat(set.count()).isEqualTo(4);
         connect("127.0.0.1", port);
         try (DatagramSocket sender = new DatagramSocket()) {
-            sender.send(new DatagramPacket(new byte[1], 1, InetAddress.getByName("127.0.0.1"), port));
+            sender.send(new DatagramPacket(new byte[1], 1, at("127.0.0.1", port)));
         }
         runsUntil(() -> taken.size() == 1 && datagrams.size() == 1);
         assertThat(taken.getFirst().listener.guestPort()).isEqualTo(80);
@@ -230,7 +233,7 @@ class ConnectionListenerKernelTest {
             SocketChannel client = SocketChannel.open();
             clients.add(client);
             client.configureBlocking(false);
-            if (!client.connect(new InetSocketAddress("127.0.0.1", port))) {
+            if (!client.connect(at("127.0.0.1", port))) {
                 pending.add(client);
             }
         }
@@ -249,7 +252,7 @@ class ConnectionListenerKernelTest {
         assertThat(set.count()).isZero();
         assertThat(loop.ready().isEmpty()).isTrue();
         try (Socket refused = new Socket()) {
-            assertThat(catchThrowable(() -> refused.connect(new InetSocketAddress("127.0.0.1", port))))
+            assertThat(catchThrowable(() -> refused.connect(at("127.0.0.1", port))))
                     .isInstanceOf(ConnectException.class);
         }
         assertThat(catchThrowable(() -> waiting.read(ByteBuffer.allocate(1)))).isInstanceOf(IOException.class); // reset

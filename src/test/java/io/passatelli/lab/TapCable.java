@@ -46,17 +46,36 @@ public final class TapCable implements AutoCloseable {
     private final LinuxOs os = new LinuxOs();
     private final Arena arena = Arena.ofShared();
     private final int tap;
-    private final SocketChannel link;
-    private final Thread toGuest;
-    private final Thread fromGuest;
+    private final Path socket;
+    private volatile SocketChannel link;
+    private Thread toGuest;
+    private Thread fromGuest;
     private final AtomicInteger longestToGuest = new AtomicInteger();
     private final AtomicInteger fragmentsToGuest = new AtomicInteger();
     private final AtomicInteger fragmentsFromGuest = new AtomicInteger();
     private volatile boolean closed;
 
-    private TapCable(int tap, SocketChannel link) {
+    private TapCable(int tap, Path socket) throws IOException {
         this.tap = tap;
-        this.link = link;
+        this.socket = socket;
+        link = open(socket);
+        toGuest = start("cable to the guest", this::carryToGuest);
+        fromGuest = start("cable from the guest", this::carryFromGuest);
+    }
+
+    /** Disconnects it, as a guest does that is restarted; what the TAP has to say waits, as far as there is room. */
+    public void pull() throws IOException {
+        closed = true;
+        link.close();
+        if (!ends(toGuest) || !ends(fromGuest)) {
+            throw new IOException("the cable is stuck");
+        }
+    }
+
+    /** Connects it again after {@link #pull}. */
+    public void plugIn() throws IOException {
+        closed = false;
+        link = open(socket);
         toGuest = start("cable to the guest", this::carryToGuest);
         fromGuest = start("cable from the guest", this::carryFromGuest);
     }
@@ -68,7 +87,7 @@ public final class TapCable implements AutoCloseable {
             if (tap < 0) {
                 throw new IOException("cannot open the TAP: errno " + -tap);
             }
-            return new TapCable(tap, open(socket));
+            return new TapCable(tap, socket);
         }
     }
 

@@ -9,6 +9,9 @@ import io.passatelli.config.Service;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
 import io.passatelli.host.ResolvConf;
+import io.passatelli.link.FaultLink;
+import io.passatelli.link.FaultLink.Faults;
+import io.passatelli.link.Link;
 import io.passatelli.link.TapLink;
 import io.passatelli.os.LinuxOs;
 import io.passatelli.os.Tap;
@@ -32,11 +35,13 @@ import java.util.TreeMap;
 /**
  * A plane over a TAP in another namespace, as a program. Arguments are {@code NAME=VALUE}: {@code namespace}, the path of the guest's; those
  * that stand for passt's options, {@code address}, {@code gateway}, {@code mtu}, {@code hostname}, {@code fqdn}, {@code outbound}, {@code interface},
- * {@code tcp}, {@code udp}, {@code icmp=no}; and the file {@code resolv.conf}. The rest it learns from the namespace it runs in. Says {@code ready}, answers {@code stats}
- * lines, and ends with its input.
+ * {@code tcp}, {@code udp}, {@code icmp=no}; the file {@code resolv.conf}; {@code loss}, the share of the frames that are lost either way, 0 to 1. The rest it
+ * learns from the namespace it runs in. Says {@code ready}, answers {@code stats} lines, and ends with its input.
  */
 public final class TapPlane {
     static final String TAP = "tap0";
+
+    private static final long SEED = 1;
 
     private TapPlane() {}
 
@@ -56,12 +61,21 @@ public final class TapPlane {
         try (DataPlane plane = new DataPlane(
                 config(os, given),
                 around,
-                (its, counters, lines) -> new TapLink(its, tap, counters),
+                (its, counters, lines) -> lossy(new TapLink(its, tap, counters), given),
                 PlaneEvents.NOBODY)) {
             plane.followNeighbours();
             Thread.ofPlatform().daemon().start(() -> converse(plane.handle()));
             plane.run();
         }
+    }
+
+    private static Link lossy(Link link, Map<String, String> given) {
+        String share = given.get("loss");
+        if (share == null) {
+            return link;
+        }
+        Faults faults = Faults.loss(Double.parseDouble(share));
+        return new FaultLink(link, faults, faults, SEED);
     }
 
     private static void converse(PlaneHandle plane) {
@@ -105,6 +119,7 @@ public final class TapPlane {
                 .dhcpSearch(true)
                 .outbound(words(given, "outbound"))
                 .outboundInterface4(given.get("interface"))
+                .tcpPorts(words(given, "tcp"))
                 .tcpPorts(words(given, "tcp"))
                 .udpPorts(words(given, "udp"))
                 .with(Service.ICMP, !"no".equals(given.get("icmp")));

@@ -9,18 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** tcp(7) over loopback, on every kernel. */
 @ParameterizedClass
 @EnumSource(World.class)
-class TcpStoryTest extends OsStory {
-    private static final int ALL = Epoll.IN | Epoll.OUT | Epoll.RDHUP;
-    private static final int GONE = ALL | Epoll.HUP;
-
-    private int eventsNow(int fd) {
-        int epoll = os.epollCreate();
-        calls.add(epoll, fd, ALL);
-        int events = calls.eventsOf(epoll, fd);
-        os.close(epoll);
-        return events;
-    }
-
+class TcpStoryTest extends TcpStory {
     private int refusedConnect() {
         int reserved = own(calls.tcpSocket());
         assertThat(calls.bind(reserved, LOCAL, 0)).isZero();
@@ -243,69 +232,6 @@ class TcpStoryTest extends OsStory {
         }
         assertThat(calls.events(epoll, 1, Calls.PATIENCE_NS).values()).containsExactly(Epoll.OUT);
         assertThat(calls.send(pair.connected(), "x")).isEqualTo(1);
-    }
-
-    @Test
-    void closeWithLingerOfNoTimeIsAReset() {
-        Pair pair = tcpPair();
-        assertThat(os.linger0(pair.connected())).isZero();
-        close(pair.connected());
-        assertThat(calls.await(pair.accepted(), Epoll.HUP) & (Epoll.ERR | Epoll.HUP))
-                .isEqualTo(Epoll.ERR | Epoll.HUP);
-        assertThat(eventsNow(pair.accepted())).isEqualTo(GONE | Epoll.ERR);
-        assertThat(calls.error(pair.accepted())).isEqualTo(Errno.ECONNRESET);
-        assertThat(calls.receive(pair.accepted(), 10)).isZero();
-    }
-
-    @Test
-    void resetByLingerAfterAFinIsABrokenPipe() {
-        Pair pair = tcpPair();
-        os.shutdown(pair.connected(), Socket.SHUT_WR);
-        calls.await(pair.accepted(), Epoll.RDHUP);
-        os.linger0(pair.connected());
-        close(pair.connected());
-        calls.await(pair.accepted(), Epoll.HUP);
-        assertThat(calls.error(pair.accepted())).isEqualTo(Errno.EPIPE);
-    }
-
-    @Test
-    void lingerChangesNothingUntilTheClose() {
-        Pair pair = tcpPair();
-        assertThat(os.linger0(pair.connected())).isZero();
-        transfer(pair.connected(), pair.accepted(), "before");
-        os.shutdown(pair.connected(), Socket.SHUT_WR);
-        assertThat(calls.await(pair.accepted(), Epoll.RDHUP)).isEqualTo(Epoll.RDHUP);
-        assertThat(calls.receive(pair.accepted(), 10)).isZero();
-        transfer(pair.accepted(), pair.connected(), "after");
-    }
-
-    @Test
-    void memoryOfAQuietConnectionIsFreeAndOfAFullOneTaken() {
-        Pair pair = tcpPair();
-        os.setOption(pair.connected(), Socket.SOL_SOCKET, Socket.SO_SNDBUF, 32 << 10);
-        MemInfo memory = new MemInfo();
-        assertThat(os.memInfo(pair.connected(), memory)).isZero();
-        assertThat(memory.sndbuf()).isEqualTo(64 << 10);
-        assertThat(memory.wmemQueued()).isZero();
-        fill(pair.connected());
-        assertThat(os.memInfo(pair.connected(), memory)).isZero();
-        assertThat(memory.wmemQueued()).isGreaterThanOrEqualTo(memory.sndbuf());
-        assertThat(eventsNow(pair.connected())).isZero();
-    }
-
-    /** Until nothing goes any more; how much went. */
-    private long fill(int fd) {
-        byte[] block = new byte[64 << 10];
-        long sent = 0;
-        int full = 0;
-        while (full < 2) { // twice, since an acknowledgement may have made room after the first
-            long n = calls.send(fd, block);
-            assertThat(n > 0 || n == -Errno.EAGAIN).isTrue();
-            sent += Math.max(0, n);
-            assertThat(sent).isLessThan(64 << 20);
-            full = n < 0 ? full + 1 : 0;
-        }
-        return sent;
     }
 
     @Test

@@ -48,7 +48,7 @@ abstract class MadeGuestLink implements Link {
     }
 
     @Override
-    public final boolean control(int queue, MemorySegment segment, long at, int length, Offload offload) {
+    public boolean control(int queue, MemorySegment segment, long at, int length, Offload offload) {
         return true;
     }
 

@@ -27,6 +27,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -68,6 +69,7 @@ final class PlaneScenario implements AutoCloseable {
         private boolean icmp = true;
         private @Nullable String outbound;
         private @Nullable Ip6Network ip6;
+        private LongSupplier seeds = () -> 42;
         private UnaryOperator<PlaneConfig> change = config -> config;
 
         Setup settings(SimSettings value) {
@@ -100,6 +102,12 @@ final class PlaneScenario implements AutoCloseable {
         /** How many descriptors the plane takes itself to have. */
         Setup openFiles(long value) {
             openFiles = value;
+            return this;
+        }
+
+        /** Where the plane's secrets come from. */
+        Setup seeds(LongSupplier value) {
+            seeds = value;
             return this;
         }
 
@@ -192,7 +200,7 @@ final class PlaneScenario implements AutoCloseable {
         this.config = setup.change.apply(config);
         plane = new DataPlane(
                 this.config,
-                new Surroundings(setup.around.apply(os), clock, log, () -> 42, setup.openFiles),
+                new Surroundings(setup.around.apply(os), clock, log, setup.seeds, setup.openFiles),
                 (its, counters, lines) -> setup.aroundLink.apply(link),
                 heard);
         runs(0);

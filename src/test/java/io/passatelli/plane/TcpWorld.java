@@ -1,5 +1,6 @@
 package io.passatelli.plane;
 
+import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
 import io.passatelli.config.PortForward;
 import io.passatelli.link.Caps;
@@ -52,9 +53,19 @@ final class TcpWorld implements AutoCloseable {
 
     /** What a world lives in. */
     record Shape(
-            Caps caps, int mtu, boolean choosy, FaultLink.Faults faults, long guestLatencyNs, long farLatencyNs, int most) {
+            Caps caps,
+            int mtu,
+            boolean choosy,
+            FaultLink.Faults faults,
+            long guestLatencyNs,
+            long farLatencyNs,
+            int most) {
         static Shape calm() {
             return new Shape(SimLink.plain().caps(), 1_500, false, FaultLink.Faults.NONE, 50_000, 0, 300_000);
+        }
+
+        Shape withGuestLatency(long ns) {
+            return new Shape(caps, mtu, choosy, faults, ns, farLatencyNs, most);
         }
 
         boolean isFaultless() {
@@ -63,8 +74,7 @@ final class TcpWorld implements AutoCloseable {
 
         static Shape any(SplittableRandom random) {
             boolean offload = random.nextInt(3) == 0;
-            Caps.Offloads offloads =
-                    offload ? new Caps.Offloads(true, true, true, false) : Caps.Offloads.NONE;
+            Caps.Offloads offloads = offload ? new Caps.Offloads(true, true, true, false) : Caps.Offloads.NONE;
             Caps plain = SimLink.plain().caps();
             Caps caps = new Caps(1, plain.maxFrameBytes(), true, offloads, offloads);
             FaultLink.Faults faults = random.nextInt(2) == 0
@@ -170,17 +180,25 @@ final class TcpWorld implements AutoCloseable {
         WatchedOs[] madeOs = new WatchedOs[1];
         SimClock[] hisClock = new SimClock[1];
         watched = new WatchedTcp(
-                () -> Objects.requireNonNull(madeOs[0]), shape.mtu(), () -> hisClock[0] == null ? 0 : hisClock[0].nowNs());
+                () -> Objects.requireNonNull(madeOs[0]),
+                shape.mtu(),
+                () -> hisClock[0] == null ? 0 : hisClock[0].nowNs());
         scenario = PlaneScenario.setup()
                 .ip6()
                 .mtu(shape.mtu())
                 .chooser(shape.choosy() ? Chooser.seeded(seed) : Chooser.largest())
                 .link(shape.choosy() ? new SimLink(shape.caps(), seed) : new SimLink(shape.caps()))
-                .around(inner -> tampering.os().apply(madeOs[0] = new WatchedOs(inner)))
+                .around(inner -> {
+                    WatchedOs made = new WatchedOs(inner);
+                    madeOs[0] = made;
+                    return tampering.os().apply(made);
+                })
                 .aroundLink(inner -> tampering
                         .link()
                         .apply(new WatchedLink(
-                                shape.isFaultless() ? inner : new FaultLink(inner, shape.faults(), shape.faults(), seed),
+                                shape.isFaultless()
+                                        ? inner
+                                        : new FaultLink(inner, shape.faults(), shape.faults(), seed),
                                 watched)))
                 .change(config -> config.forwards(List.of(new PortForward(
                         PortForward.Protocol.TCP, null, null, FORWARDED, FORWARDED + FORWARDS - 1, TARGET))))
@@ -245,10 +263,13 @@ final class TcpWorld implements AutoCloseable {
     /** All programs do what they mean to do, or fail; then nothing is left. */
     void live() {
         runsUntilAllAreOver(1_200 * S);
-        boolean mayHang = (shape.choosy() || !shape.isFaultless()) && talks.stream().anyMatch(talk -> !talk.isOrderly());
+        boolean mayHang =
+                (shape.choosy() || !shape.isFaultless()) && talks.stream().anyMatch(talk -> !talk.isOrderly());
         for (Talk talk : talks) {
             if (!talk.isOver()) {
-                assertThat(mayHang && !talk.isOrderly()).as("it never ends: %s", talk).isTrue();
+                assertThat(mayHang && !talk.isOrderly())
+                        .as("it never ends: %s", talk)
+                        .isTrue();
                 talk.guest.giveUp(); // it was not told of a reset that got lost
                 talk.far.giveUp();
                 gaveUp = true;
@@ -329,7 +350,9 @@ final class TcpWorld implements AutoCloseable {
 
     private void consistent() {
         PlaneStats stats = scenario.stats();
-        assertThat(stats.invariantViolations()).as(() -> "throwables: " + scenario.lines).isZero();
+        assertThat(stats.invariantViolations())
+                .as(() -> "throwables: " + scenario.lines)
+                .isZero();
         assertThat(stats.flows()).as("flows, each with a socket").isEqualTo(os.connections());
     }
 
@@ -340,25 +363,34 @@ final class TcpWorld implements AutoCloseable {
             return false;
         }
         long pending = socket.received + scenario.os.readable(socket.fd) - track.sentBytes();
-        return pending > 0
-                && track.usable() >= Math.min(pending, track.segmentBytes())
-                && track.inFlight() < 32 << 10;
+        return pending > 0 && track.usable() >= Math.min(pending, track.segmentBytes()) && track.inFlight() < 32 << 10;
     }
 
     private void judge(Talk talk) {
         GuestTcp tcp = talk.guest.connection();
         if (tcp != null) {
-            assertThat(tcp.beyondSent()).as("acknowledgments of what was not sent, %s", talk).isZero();
-            assertThat(tcp.beyondWindow()).as("data beyond the window, %s", talk).isZero();
-            if (shape.isFaultless() && !gaveUp) {
-                assertThat(tcp.timeouts()).as("time-outs of the guest, %s", talk).isZero();
+            assertThat(tcp.beyondSent())
+                    .as("acknowledgments of what was not sent, %s", talk)
+                    .isZero();
+            assertThat(tcp.beyondWindow())
+                    .as("data beyond the window, %s", talk)
+                    .isZero();
+            // a kernel that takes one byte when it has room for a million is none that was planned for
+            if (shape.isFaultless() && !gaveUp && scenario.count(Drop.TCP_NO_ROOM) == 0) {
+                assertThat(tcp.timeouts())
+                        .as("time-outs of the guest, %s", talk)
+                        .isZero();
             }
         }
         if (talk.kind == Kind.REFUSED) {
             assertThat(tcp == null ? null : tcp.end()).as("%s", talk).isEqualTo(GuestTcp.End.REFUSED);
         } else if (talk.isOrderly()) {
-            assertThat(talk.guest.isComplete()).as("%s\n%s", talk, watched.story()).isTrue();
-            assertThat(talk.far.isComplete()).as("%s\n%s", talk, watched.story()).isTrue();
+            assertThat(talk.guest.isComplete())
+                    .as("%s\n%s", talk, watched.story())
+                    .isTrue();
+            assertThat(talk.far.isComplete())
+                    .as("%s\n%s", talk, watched.story())
+                    .isTrue();
         }
     }
 

@@ -81,7 +81,8 @@ final class WatchedTcp implements WatchedLink.Watcher {
 
         @Override
         public String toString() {
-            return guest + " " + guestPort + ", " + far + " " + farPort + ": to guest una " + rel(ourUna, ourIsn) + " high "
+            return guest + " " + guestPort + ", " + far + " " + farPort + ": to guest una " + rel(ourUna, ourIsn)
+                    + " high "
                     + rel(ourHigh, ourIsn) + " window to " + rel(guestEdge, ourIsn) + "; from guest high "
                     + rel(guestHigh, guestIsn) + " acked " + rel(lastAck, guestIsn) + " edge " + rel(ourEdge, guestIsn)
                     + (guestFin ? " FIN" : "") + (reset ? " RST sent" : "") + (guestReset ? " RST came" : "");
@@ -95,6 +96,7 @@ final class WatchedTcp implements WatchedLink.Watcher {
     private record Name(Ip guest, int guestPort, Ip far, int farPort) {}
 
     private static final long NEVER = Long.MAX_VALUE;
+    private static final int STORY = Integer.getInteger("sim.story", 60);
 
     private final Supplier<WatchedOs> os;
     private final int mtu;
@@ -135,7 +137,7 @@ final class WatchedTcp implements WatchedLink.Watcher {
     }
 
     private void tell(String direction, Segment s) {
-        if (story.size() == 60) {
+        if (story.size() == STORY) {
             story.remove();
         }
         story.add((nowNs.get() / 1_000) % 1_000_000_000 + " us " + direction + " " + s);

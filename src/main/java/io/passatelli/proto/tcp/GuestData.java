@@ -252,6 +252,9 @@ final class GuestData {
             }
         }
         flow.next += sent;
+        if (sent < total) {
+            reserve(flow); // its room was misjudged: better late than never
+        }
         int kept = sent < total ? stash(flow) : 0;
         flow.next += kept;
         lost = sent + kept < total;
@@ -341,11 +344,10 @@ final class GuestData {
         flow.toSocketBecomes(TcpFlow.Half.FIN_RELAYED);
         flow.ackDue = true;
         if (flow.isDone()) {
-            boolean ignored = control.ack(flow);
-            owner.end(flow);
-            return false;
+            tell(flow);
+            owner.endIfDone(flow);
         }
-        return true;
+        return flow.isOpen();
     }
 
     /** Moves the edge, and tells the guest what it should know. */
@@ -408,9 +410,10 @@ final class GuestData {
                 owner.watchOut(flow);
             }
         }
-        boolean low = flow.outDue || flow.room <= flow.sndbuf >> 1 || Seq.diff(flow.edge, flow.next) <= flow.offered >> 1 || isShort(flow, candidate(flow));
-        if (low && flow.reserved == 0 && stashes.promise(Limits.TCP_STASH_CHUNKS)) {
-            flow.reserved = Limits.TCP_STASH_CHUNKS;
+        boolean half = Seq.diff(flow.edge, flow.next) <= flow.offered >> 1; // it may want to overfill the socket, which is what lets that grow
+        boolean low = flow.outDue || half || flow.room <= flow.sndbuf >> 1 || isShort(flow, candidate(flow));
+        if (low) {
+            reserve(flow);
         }
         int candidate = candidate(flow);
         int step = Math.max(1, Math.min(2 * flow.mss, flow.sndbuf >> 1));
@@ -434,6 +437,14 @@ final class GuestData {
     /** Whether the guest would have to wait with its next segment, which it makes at most half as long as the largest window it saw. */
     private static boolean isShort(TcpFlow flow, int edge) {
         return Seq.diff(edge, flow.next) < Math.min(flow.mss, flow.offered >> 1);
+    }
+
+    /** Sets a whole stash aside for {@code flow}, if there are chunks. */
+    private void reserve(TcpFlow flow) {
+        int more = Limits.TCP_STASH_CHUNKS - flow.reserved;
+        if (more > 0 && stashes.promise(more)) {
+            flow.reserved += more;
+        }
     }
 
     /** What is not needed for the edge that the guest knows is for other flows. */

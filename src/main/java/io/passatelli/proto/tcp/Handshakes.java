@@ -131,7 +131,7 @@ final class Handshakes implements ConnectionAcceptor {
         boolean scales = options.windowScale != TcpOptions.NONE;
         flow.guestScale = scales ? options.windowScale : 0;
         flow.ourScale = scales ? Limits.TCP_WINDOW_SCALE : 0;
-        hostData.fit(flow, options.mss);
+        hostData.fit(flow, Math.min(options.mss, ourMss(flow))); // the link's MTU holds both ways
     }
 
     private Drop refuse(TcpFlow flow, Drop why) {
@@ -176,8 +176,15 @@ final class Handshakes implements ConnectionAcceptor {
         flow.timed = true;
         flow.timedSeq = flow.seq;
         flow.timedNs = nowNs;
-        boolean ignored = control.syn(flow, ourMss(flow)); // else the timer does
+        say(flow);
         hostData.wait(flow, nowNs + SYN_NS);
+    }
+
+    /** Our SYN or SYN,ACK goes to the guest, or waits for the link. */
+    void say(TcpFlow flow) {
+        if (!control.syn(flow, ourMss(flow))) {
+            owner.awaitLink(flow);
+        }
     }
 
     /** The timer of a flow that waits for the guest's answer is due. */
@@ -192,7 +199,7 @@ final class Handshakes implements ConnectionAcceptor {
         }
         flow.timed = false;
         flow.retries++;
-        boolean ignored = control.syn(flow, ourMss(flow));
+        say(flow);
         hostData.wait(flow, nowNs + (SYN_NS << Math.max(0, flow.retries - Limits.TCP_SYN_LINEAR_RETRIES)));
     }
 
@@ -324,7 +331,7 @@ final class Handshakes implements ConnectionAcceptor {
         if ((flags & Tcp.SYN) != 0) {
             counters.count(Drop.TCP_SYN_AGAIN);
             if (seq == flow.next - 1) {
-                boolean ignored = control.syn(flow, ourMss(flow));
+                say(flow);
             } else {
                 owner.challenge(flow, nowNs);
             }

@@ -122,7 +122,7 @@ final class HostData {
     /** Takes from the socket what the guest may be sent. Returns the bytes; -1: none now, and it is seen to that somebody comes back. */
     private int read(TcpFlow flow, long nowNs) {
         int wanted = Math.min(flow.window, flow.cap) - flow.flight.length();
-        if (wanted <= 0 || isSilly(flow, wanted)) {
+        if (wanted <= 0) {
             shut(flow, nowNs);
             return -1;
         }
@@ -187,7 +187,8 @@ final class HostData {
     private int transmit(TcpFlow flow, int unsent, long nowNs) {
         int allowed = flow.una + Math.min(flow.window, flow.cap) - flow.seq;
         int n = Math.min(unsent, allowed);
-        if (n <= 0 || n < unsent && isSilly(flow, n)) {
+        boolean more = n < unsent || n == allowed && flow.readable;
+        if (n <= 0 || more && isSilly(flow, allowed)) {
             shut(flow, nowNs);
             return -1;
         }

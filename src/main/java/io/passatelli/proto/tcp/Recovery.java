@@ -42,7 +42,8 @@ final class Recovery {
      */
     boolean onAck(TcpFlow flow, int seq, int ack, int window, int numbers, long nowNs) {
         int before = flow.window;
-        if (Seq.isBefore(flow.windowSeq, seq) || flow.windowSeq == seq && !Seq.isBefore(ack, flow.windowAck)) {
+        // RFC 9293 looks at the sequence number alone; but then the edge would move with una when lost data come again, which has an old number
+        if (Seq.isBefore(flow.una, ack) || Seq.isBefore(flow.windowSeq, seq) || flow.windowSeq == seq && !Seq.isBefore(ack, flow.windowAck)) {
             flow.window = window;
             flow.windowMost = Math.max(flow.windowMost, window);
             flow.windowSeq = seq;
@@ -85,7 +86,7 @@ final class Recovery {
         if (bytes < news && flow.toGuest() == TcpFlow.Half.FIN_RELAYED) {
             flow.toGuestBecomes(TcpFlow.Half.FIN_ACKED);
             if (flow.isDone()) {
-                owner.end(flow);
+                owner.endIfDone(flow);
                 return false;
             }
         }

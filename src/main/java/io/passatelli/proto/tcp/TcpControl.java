@@ -27,6 +27,11 @@ final class TcpControl {
     private final FrameComposer composer;
     private final MemorySegment scratch = Arena.global().allocate(HEADERS_MOST, Long.BYTES);
     private final Offload plain = new Offload();
+    private final MemorySegment waiting =
+            Arena.global().allocate((long) Limits.TCP_RESETS_WAITING * HEADERS_MOST, Long.BYTES);
+    private final int[] waitingLength = new int[Limits.TCP_RESETS_WAITING];
+    private final int[] waitingQueue = new int[Limits.TCP_RESETS_WAITING];
+    private int resets;
 
     TcpControl(Link link, FrameComposer composer) {
         this.link = link;
@@ -102,7 +107,31 @@ final class TcpControl {
         }
         Tcp.window(scratch, tcp, 0);
         checksum(flow, scratch, tcp, Tcp.LENGTH);
-        boolean ignored = link.control(flow.queue, scratch, 0, headers, plain); // the guest's next word brings another
+        if (!link.control(flow.queue, scratch, 0, headers, plain) && resets < Limits.TCP_RESETS_WAITING) {
+            MemorySegment.copy(scratch, 0, waiting, (long) resets * HEADERS_MOST, headers); // of more, the guest's next word brings another
+            waitingLength[resets] = headers;
+            waitingQueue[resets++] = flow.queue;
+        }
+    }
+
+    /** Sends the resets that the link had no room for, as far as it has room now: a guest that only listens learns of them by nothing else. */
+    void resetsThatWait() {
+        int sent = 0;
+        while (sent < resets && link.control(waitingQueue[sent], waiting, (long) sent * HEADERS_MOST, waitingLength[sent], plain)) {
+            sent++;
+        }
+        resets -= sent;
+        for (int i = 0; i < resets && sent > 0; i++) {
+            long from = (long) (i + sent) * HEADERS_MOST;
+            MemorySegment.copy(waiting, from, waiting, (long) i * HEADERS_MOST, waitingLength[i + sent]);
+            waitingLength[i] = waitingLength[i + sent];
+            waitingQueue[i] = waitingQueue[i + sent];
+        }
+    }
+
+    /** The guest is gone. */
+    void forgetResets() {
+        resets = 0;
     }
 
     /** Answers a segment that belongs to no connection, and is no reset, RFC 9293 §3.10.7.1. False if the link has no room. */

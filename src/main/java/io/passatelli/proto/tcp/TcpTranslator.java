@@ -369,8 +369,16 @@ public final class TcpTranslator implements Handler {
     /** {@code flow} was in a list. */
     @HotPath
     long onVisit(TcpFlow flow, long allowanceBytes, long nowNs) {
+        if (flow.phase() == TcpFlow.Phase.SYN_ACK_TO_GUEST || flow.phase() == TcpFlow.Phase.SYN_TO_GUEST) {
+            handshakes.say(flow);
+            return 0;
+        }
         if (flow.ackDue || flow.duplicatesDue > 0) {
             guestData.tell(flow);
+        }
+        if (flow.isDone()) {
+            endIfDone(flow);
+            return 0;
         }
         return hostData.pump(flow, allowanceBytes, nowNs);
     }
@@ -395,7 +403,8 @@ public final class TcpTranslator implements Handler {
                 reset(flow, Drop.TCP_IDLE);
                 return;
             }
-            if (nowNs - flow.guestNs >= KEEPALIVE_NS && hostData.isUp()) {
+            boolean asked = flow.inFlight() > 0 || flow.persisting; // by what is sent again
+            if (nowNs - flow.guestNs >= KEEPALIVE_NS && hostData.isUp() && !asked) {
                 boolean ignored = control.probe(flow); // if not this one, then the next
             }
         }
@@ -429,6 +438,13 @@ public final class TcpTranslator implements Handler {
         end(flow);
     }
 
+    /** Ends {@code flow} if both sides have said all and know it: the last acknowledgment may still wait for the link. */
+    void endIfDone(TcpFlow flow) {
+        if (flow.isDone() && !flow.ackDue) {
+            end(flow);
+        }
+    }
+
     /** Ends {@code flow}, unless it has ended. */
     void end(TcpFlow flow) {
         if (flow.index() == FlowTable.NONE) {
@@ -441,6 +457,7 @@ public final class TcpTranslator implements Handler {
 
     /** The link has room again. */
     public void onLinkWritable() {
+        control.resetsThatWait();
         hostData.onLinkWritable();
     }
 
@@ -457,6 +474,7 @@ public final class TcpTranslator implements Handler {
     }
 
     public void onLinkDown() {
+        control.forgetResets();
         hostData.onLinkDown();
     }
 

@@ -3,6 +3,7 @@ package io.passatelli.os.sim;
 import io.passatelli.base.Ip;
 import io.passatelli.os.Calls;
 import io.passatelli.os.Epoll;
+import io.passatelli.os.MemInfo;
 import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.function.ToIntFunction;
 
@@ -28,6 +30,15 @@ final class RandomProgram implements AutoCloseable {
         Epoll.IN, Epoll.OUT, Epoll.IN | Epoll.OUT, Epoll.IN | Epoll.RDHUP, Epoll.IN | Epoll.OUT | Epoll.RDHUP, 0
     };
 
+    private static final int[][] SWITCHES = {
+        {Socket.IPPROTO_TCP, Socket.TCP_NODELAY},
+        {Socket.SOL_SOCKET, Socket.SO_KEEPALIVE},
+        {Socket.SOL_SOCKET, Socket.SO_OOBINLINE},
+        {Socket.SOL_SOCKET, Socket.SO_REUSEADDR}
+    };
+
+    private static final MemInfo REAL_MEMORY = new MemInfo();
+    private static final MemInfo MODEL_MEMORY = new MemInfo();
     private static final MemorySegment REAL = Calls.newBuffer();
     private static final MemorySegment MODEL = Calls.newBuffer();
 
@@ -307,6 +318,10 @@ final class RandomProgram implements AutoCloseable {
         if (isBlurred(thing)) {
             return;
         }
+        SimTcp tcp = model.tcp(thing.model);
+        if (tcp != null && !tcp.isSending() && random.nextInt(3) == 0) {
+            both("linger0", thing, (c, fd) -> c.os.linger0(fd));
+        }
         things.remove(thing);
         both("close", thing, (c, fd) -> c.os.close(fd));
     }
@@ -320,9 +335,44 @@ final class RandomProgram implements AutoCloseable {
             both("SO_ERROR", thing, Calls::error);
             return;
         }
+        if (model.tcp(thing.model) != null && random.nextInt(3) > 0) {
+            tcpOption(thing);
+            return;
+        }
         int bytes = 1 << 11 + random.nextInt(5);
         both("SO_SNDBUF " + bytes, thing, (c, fd) -> c.os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_SNDBUF, bytes));
         both("SO_SNDBUF", thing, (c, fd) -> c.os.option(fd, Socket.SOL_SOCKET, Socket.SO_SNDBUF));
+    }
+
+    private void tcpOption(Thing thing) {
+        if (random.nextInt(4) > 0) {
+            memory(thing);
+            return;
+        }
+        int[] option = SWITCHES[random.nextInt(SWITCHES.length)];
+        int value = random.nextInt(3);
+        both(
+                "option %d %d to %d".formatted(option[0], option[1], value),
+                thing,
+                (c, fd) -> c.os.setOption(fd, option[0], option[1], value));
+        both("option", thing, (c, fd) -> c.os.option(fd, option[0], option[1]));
+    }
+
+    /** How much is queued is for the model to admit; buffers grow as the kernel likes, but those that were set. */
+    private void memory(Thing thing) {
+        check("SO_MEMINFO", real.os.memInfo(thing.real, REAL_MEMORY), 0);
+        chooser.recorded(REAL_MEMORY.wmemQueued());
+        note("SO_MEMINFO, of " + REAL_MEMORY.sndbuf() + " bytes queued", thing, REAL_MEMORY.wmemQueued());
+        model.memInfo(thing.model, MODEL_MEMORY);
+        check("bytes queued", REAL_MEMORY.wmemQueued(), MODEL_MEMORY.wmemQueued());
+        SimTcp tcp = Objects.requireNonNull(model.tcp(thing.model));
+        boolean admitted = tcp.isSendBufferFixed()
+                ? REAL_MEMORY.sndbuf() == MODEL_MEMORY.sndbuf()
+                : REAL_MEMORY.sndbuf() >= MODEL_MEMORY.sndbuf();
+        if (!admitted) {
+            throw new NotAdmitted(
+                    "a send buffer of " + REAL_MEMORY.sndbuf() + " instead of " + MODEL_MEMORY.sndbuf() + "\n" + log);
+        }
     }
 
     // Waiting for what is under way.

@@ -46,6 +46,7 @@ final class SimTcp extends SimSocket {
     private SimNet.@Nullable Endpoint remote;
     private final boolean far;
     private boolean ownsPort;
+    private boolean portWasAsked;
     private long wayNs; // to the other end, beside what the chooser adds
     private @Nullable Runnable owner; // of a far end
     private boolean deaf;
@@ -62,11 +63,13 @@ final class SimTcp extends SimSocket {
 
     private final ArrayDeque<SimTcp> handshakes = new ArrayDeque<>();
     private final ArrayDeque<SimTcp> acceptable = new ArrayDeque<>();
+    private final ArrayDeque<Runnable> turnedAway = new ArrayDeque<>(); // lockstep: SYNs that will be sent again
     private int backlog;
 
     private int sendBuffer;
     private boolean sendBufferFixed;
     private boolean noSpace;
+    private long finCharge; // of a FIN on the way
     private long overhead; // what the kernel charges beyond payload for what is queued
     private long chargedAtMost; // lockstep: acknowledgements are invisible
     private boolean resetsOnClose;
@@ -159,7 +162,13 @@ final class SimTcp extends SimSocket {
         if (!wanted.isUnspecified() && !kernel.net.isLocal(wanted)) {
             return -Errno.EADDRNOTAVAIL;
         }
+        portWasAsked = address.port() != 0;
         return bind(wanted, address.port()) ? 0 : -Errno.EADDRINUSE;
+    }
+
+    /** Takes the port that another kernel gave to who asked for any. */
+    int bindAs(Ip address, int port) {
+        return bind(address, port) ? 0 : -Errno.EADDRINUSE;
     }
 
     private boolean bind(Ip address, int port) {
@@ -214,10 +223,27 @@ final class SimTcp extends SimSocket {
                 yield first ? 0 : -Errno.EISCONN; // connect(2) tells the success of a non-blocking one once
             }
             case CLOSED -> {
+                if (connectToldOnce) {
+                    yield -Errno.EISCONN;
+                }
                 int errno = takeError();
+                becomeFresh();
                 yield errno != 0 ? -errno : -Errno.ECONNABORTED;
             }
         };
+    }
+
+    /** {@code tcp_disconnect} after a connect(2) that failed. */
+    private void becomeFresh() {
+        state = State.NEW;
+        shutRead = false;
+        shutWrite = false;
+        peer = null;
+        if (ownsPort && !portWasAsked) {
+            kernel.net.tcp.free(this);
+            ownsPort = false;
+            local = new SimNet.Endpoint(v4 ? Ip.v4(0) : Ip.UNSPECIFIED6, 0);
+        }
     }
 
     private int connect(Ip to, int port) {
@@ -242,6 +268,8 @@ final class SimTcp extends SimSocket {
         state = State.CONNECTING;
         FarHost host = kernel.net.knownHost(far ? local.address() : to);
         wayNs = host == null ? 0 : host.wayNs();
+        overhead = kernel.chooser().count(Choice.OVERHEAD, 0, HEADER_CHARGE);
+        chargedAtMost = PIECE_CHARGE;
         synTo(to, port, 0);
     }
 
@@ -268,6 +296,9 @@ final class SimTcp extends SimSocket {
             return;
         }
         if (found.handshakes.size() + found.acceptable.size() > found.backlog) {
+            if (kernel.settings.lockstep()) {
+                found.turnedAway.add(() -> synTo(to, port, 0));
+            }
             synAgain(to, port, tries);
             return;
         }
@@ -301,6 +332,7 @@ final class SimTcp extends SimSocket {
     private void established() {
         if (state == State.CONNECTING && !released) {
             state = State.CONNECTED;
+            overhead = 0;
             edges(ANY);
         }
     }
@@ -336,6 +368,9 @@ final class SimTcp extends SimSocket {
         SimTcp other = child.peer;
         if (other != null) {
             other.established();
+        }
+        if (!turnedAway.isEmpty()) {
+            turnedAway.remove().run();
         }
         return child;
     }
@@ -451,8 +486,11 @@ final class SimTcp extends SimSocket {
         if (kernel.settings.lockstep()) {
             return chargedAtMost;
         }
+        if (state == State.CONNECTING) {
+            return overhead; // the SYN
+        }
         long payload = state == State.CLOSED ? 0 : queued();
-        return payload == 0 ? 0 : payload + overhead;
+        return (payload == 0 ? 0 : payload + overhead) + finCharge;
     }
 
     private long mostRoom() {
@@ -659,16 +697,21 @@ final class SimTcp extends SimSocket {
     }
 
     private void sendFin() {
+        chargedAtMost += PIECE_CHARGE;
         SimTcp other = peer;
         if (other == null || other.released) {
             return;
         }
+        finCharge = kernel.chooser().count(Choice.OVERHEAD, 0, HEADER_CHARGE);
         other.finUnderWay = true;
         other.mayWake(ANY);
         onTheWay(other::arriveAll);
     }
 
     private void finArrives() {
+        if (peer != null) {
+            peer.finCharge = 0;
+        }
         finUnderWay = false;
         finSeen = true;
         shutRead = true;
@@ -711,6 +754,7 @@ final class SimTcp extends SimSocket {
         shutWrite = true;
         noSpace = false;
         chargedAtMost = 0;
+        finCharge = 0;
         edges(ANY);
     }
 
@@ -732,7 +776,7 @@ final class SimTcp extends SimSocket {
         }
         if (state == State.CONNECTING && !kernel.settings.lockstep()) {
             withdrawn(); // no child has come out of the handshake: the SYN,ACK is answered by a reset
-        } else if (shutWrite && finSeen && other.finSeen && !kernel.settings.lockstep()) {
+        } else if (shutWrite && finSeen && other.finSeen) {
             return; // TIME_WAIT: nothing is left to be reset
         } else if (arrived.total() > 0 || resetsOnClose) {
             other.reset(Errno.ECONNRESET);
@@ -850,8 +894,10 @@ final class SimTcp extends SimSocket {
             finArrives();
         } else if ((events & Epoll.OUT) != 0) {
             established();
-            chargedAtMost = Math.min(chargedAtMost, 2L * sendBuffer / 3);
-            noSpace = false;
+            if (!shutWrite) { // else it would show full or not
+                chargedAtMost = Math.min(chargedAtMost, 2L * sendBuffer / 3);
+                noSpace = false;
+            }
         }
         if ((events & Epoll.IN) != 0 && certain() != 0 && (certain() & Epoll.IN) == 0 && underWay.total() > 0) {
             bring(1);
@@ -879,6 +925,16 @@ final class SimTcp extends SimSocket {
     boolean isBlurred() {
         SimTcp other = peer;
         return other != null && (other.released ? underWay.total() > 0 : other.underWay.total() > 0 && unread() > 0);
+    }
+
+    /** Whether something that was sent has not arrived, as far as is known. */
+    boolean isSending() {
+        SimTcp other = peer;
+        return other != null && !other.released && other.underWay.total() > 0;
+    }
+
+    boolean isSendBufferFixed() {
+        return sendBufferFixed;
     }
 
     boolean isReset() {

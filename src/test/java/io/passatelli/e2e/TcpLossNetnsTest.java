@@ -1,0 +1,73 @@
+package io.passatelli.e2e;
+
+import io.passatelli.e2e.TcpWorld.Family;
+import io.passatelli.e2e.TcpWorld.Pair;
+import io.passatelli.e2e.TcpWorld.Way;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+/** TCP of a Linux stack behind a link that loses frames of both directions: all arrives as it was sent. */
+@Tag("netns")
+class TcpLossNetnsTest {
+    private static final Duration LIMIT = Duration.ofSeconds(60);
+    private static final long BYTES = 16 << 20;
+
+    /** The link itself forgets each hundredth frame. */
+    @ParameterizedTest
+    @CsvSource({"cubic, 65520", "cubic, 1500", "bbr, 65520", "bbr, 1500"})
+    void allArrivesThoughOurLinkLosesFrames(String control, int mtu) throws Exception {
+        try (TapGuest world = TapGuest.start(mtu, "loss=0.01")) {
+            assumeThat(world.congestionControl(control)).isTrue();
+            carry(world);
+        }
+    }
+
+    /** A bridge between guest and link forgets each hundredth packet; the one of a large MTU or of segments that were put together is forgotten whole. */
+    @ParameterizedTest
+    @CsvSource({"cubic, 65520", "cubic, 1500", "bbr, 65520", "bbr, 1500"})
+    void allArrivesThoughABridgeLosesPackets(String control, int mtu) throws Exception {
+        try (TapGuest world = TapGuest.behindBridge(mtu)) {
+            assumeThat(world.congestionControl(control)).isTrue();
+            world.sh(world.lab().vm(), """
+                    nft add table netdev loss
+                    for port in lan tap0; do
+                        nft "add chain netdev loss $port { type filter hook ingress device $port priority 0; }"
+                        nft add rule netdev loss $port meta l4proto tcp numgen random mod 100 == 0 counter drop
+                    done
+                    """);
+            carry(world);
+            assertThat(world.sh(world.lab().vm(), "nft list table netdev loss").lines())
+                    .filteredOn(line -> line.matches(".* counter packets [1-9][0-9]* .*"))
+                    .as("both directions lost packets")
+                    .hasSize(2);
+        }
+    }
+
+    private static void carry(TapGuest world) throws Exception {
+        List<Pair> pairs = new ArrayList<>();
+        try (TcpBulk bulk = new TcpBulk()) {
+            for (Family family : Family.values()) {
+                for (Way way : Way.values()) {
+                    Pair pair = world.connection(way, family);
+                    pairs.add(pair);
+                    boolean ofGuest = (way == Way.FROM_GUEST) == (family == Family.IP4);
+                    bulk.add(pair.end(ofGuest), pair.end(!ofGuest), BYTES);
+                }
+            }
+            bulk.await(LIMIT);
+        } finally {
+            for (Pair pair : pairs) {
+                pair.close();
+            }
+        }
+        world.awaitQuiet();
+    }
+}
