@@ -53,6 +53,16 @@ final class WatchedTcp implements WatchedLink.Watcher {
             this.farPort = farPort;
         }
 
+        private void forget() {
+            reset = false;
+            guestReset = false;
+            guestKnown = false;
+            guestEdgeKnown = false;
+            guestFin = false;
+            ourKnown = false;
+            ourEdgeKnown = false;
+        }
+
         /** Bytes that the guest was sent at least once. */
         int sentBytes() {
             return ourKnown ? ourHigh - ourIsn - 1 : 0;
@@ -163,6 +173,9 @@ final class WatchedTcp implements WatchedLink.Watcher {
             return;
         }
         if (s.has(Segment.SYN)) {
+            if (t.reset && !s.has(Segment.ACK)) {
+                t.forget(); // the guest begins anew; it may not have heard of the reset
+            }
             if (t.guestKnown && t.guestIsn == s.seq && t.guestEdgeKnown) {
                 return; // again
             }

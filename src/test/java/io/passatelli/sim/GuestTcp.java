@@ -202,14 +202,18 @@ public final class GuestTcp {
 
     /** Reads at most {@code most} bytes. */
     public byte[] read(int most) {
-        byte[] first = queue.poll();
-        if (first == null) {
-            return new byte[0];
+        byte[] out = new byte[(int) Math.min(most, readable())];
+        for (int at = 0; at < out.length; ) {
+            byte[] first = queue.remove();
+            int n = Math.min(first.length, out.length - at);
+            System.arraycopy(first, 0, out, at, n);
+            at += n;
+            if (n < first.length) {
+                queue.addFirst(Arrays.copyOfRange(first, n, first.length));
+            }
         }
-        byte[] out = first;
-        if (first.length > most) {
-            queue.addFirst(Arrays.copyOfRange(first, most, first.length));
-            out = Arrays.copyOf(first, most);
+        if (out.length == 0) {
+            return out;
         }
         read += out.length;
         readSinceGrowth += out.length;
