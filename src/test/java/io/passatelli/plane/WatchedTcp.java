@@ -77,6 +77,10 @@ final class WatchedTcp implements WatchedLink.Watcher {
             return guestEdgeKnown ? guestEdge - ourHigh : 0;
         }
 
+        int guestIsn() {
+            return guestIsn;
+        }
+
         int segmentBytes() {
             return guestMss;
         }
