@@ -29,10 +29,12 @@ class TcpCloseScenarioTest {
         return text.getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
     }
 
-    /** Whoever ends first, with so many bytes still to come from the other. */
+    /** Whoever ends first, with so many bytes still to come from the other, and the first FIN lost or not. */
     @ParameterizedTest
-    @CsvSource({"true, 0", "true, 1000000", "false, 0", "false, 1000000"})
-    void whoEndsFirstStillGetsAllThatTheOtherSends(boolean guestFirst, int left) {
+    @CsvSource({
+        "true, 0, false", "true, 1000000, false", "false, 0, false", "false, 1000000, false", "false, 1000000, true"
+    })
+    void whoEndsFirstStillGetsAllThatTheOtherSends(boolean guestFirst, int left, boolean finLost) {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();
             byte[] rest = bytes(left);
@@ -49,6 +51,9 @@ class TcpCloseScenarioTest {
                 t.runs(0);
                 List<TcpSegment> got = c.takeAll();
                 assertThat(got.getLast().has(TcpSegment.FIN)).isTrue();
+                if (finLost) {
+                    c.runs(210 * MS).gets(seg("FPA").seq(1).data("bye"));
+                }
                 c.sends(ack(5)).silentFor(S);
                 t.hasFlows(1);
                 hostReads(t, c, rest);
@@ -162,6 +167,23 @@ class TcpCloseScenarioTest {
             c.far().shutdownWrite();
             c.runs(250 * MS).gets(seg("A").seq(0)).sends(seg("A").window(0)).silent();
             c.sends(seg("A")).gets(seg("FA")).sends(seg("A")).silentFor(S);
+        }
+    }
+
+    @Test
+    void finDoesNotGoBeyondTheWindowWithItsData() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connect(t.talk(true).options(1460, 0).window(1000));
+            c.far().sendAll(bytes(1000)).shutdownWrite();
+            t.runs(0);
+            c.gets(data(bytes(1000))).silentFor(5 * MS);
+            c.sends(ack(1001).window(0)).silentFor(150 * MS);
+            c.runs(100 * MS).gets(seg("A").seq(1000)).sends(ack(1001).window(0)).silent();
+            c.sends(ack(1001).window(1))
+                    .gets(seg("FA").seq(1001))
+                    .sends(seg("A"))
+                    .silentFor(S);
+            t.hasFlows(1);
         }
     }
 

@@ -5,6 +5,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.config.Service;
 import io.passatelli.os.Errno;
 import io.passatelli.os.sim.FarListener;
+import io.passatelli.os.sim.FarTcp;
 import io.passatelli.os.sim.FarTcpPort;
 import io.passatelli.os.sim.StreamPeer;
 import io.passatelli.wire.TcpSegment;
@@ -418,10 +419,11 @@ class TcpHandshakeScenarioTest {
 
     // ---- the host asks
 
-    @Test
-    void guestsAnswerIsAcknowledgedAtOnceEvenIfNobodyHasAnythingToSay() {
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void guestsAnswerIsAcknowledgedAtOnceEvenIfNobodyHasAnythingToSay(boolean v4) {
         try (var t = TcpScenario.standard()) {
-            TcpTalk c = t.asked().gets(seg("S").seq(0)).options(1460, 7);
+            TcpTalk c = t.asked(v4).gets(seg("S").seq(0)).options(1460, 7);
             c.sends(seg("SA").options("020405b401030307"))
                     .gets(seg("A").seq(1).ack(1))
                     .silent();
@@ -488,6 +490,79 @@ class TcpHandshakeScenarioTest {
             assertThat(syn.src()).isEqualTo(GATEWAY);
             assertThat(syn.dst()).isEqualTo(GUEST);
             assertThat(syn.dstPort()).isEqualTo(TcpScenario.GUEST_PORT);
+        }
+    }
+
+    /** The host shares its address with the guest, which cannot answer to its own. */
+    @Test
+    void peerAtTheGuestsOwnAddressIsTheGatewayForTheGuest() {
+        try (var t = TcpScenario.standard()) {
+            t.plane.host(GUEST).connect(Ip.parse(GUEST), HOST_PORT);
+            t.runs(0);
+            assertThat(t.unclaimed().getFirst().src()).isEqualTo(GATEWAY);
+        }
+    }
+
+    @Test
+    void ofTwoPeersWithOneNameForTheGuestTheFirstHasIt() {
+        try (var t = TcpScenario.standard()) {
+            FarTcp first = t.plane.host("127.0.0.1").connect(50_000, Ip.parse("127.0.0.1"), HOST_PORT);
+            FarTcp second = t.plane.host(GATEWAY).connect(50_000, Ip.parse(GUEST), HOST_PORT);
+            t.runs(0);
+            assertThat(t.unclaimed()).hasSize(1).allMatch(s -> s.src().equals(GATEWAY) && s.srcPort() == 50_000);
+            assertThat(first.sawReset()).isFalse();
+            assertThat(second.sawReset()).isTrue();
+            t.hasFlows(1).plane.dropped(Drop.TCP_PEER_HIDDEN);
+        }
+    }
+
+    /** RFC 9293 §3.5 has a way for it, which no kernel needs toward us: the host hears at once that it did not come about. */
+    @Test
+    void synThatCrossesOursEndsBoth() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.asked().gets(seg("S").seq(0));
+            c.sends(seg("S").seq(0));
+            assertThat(c.takeAll()).isNotEmpty().allMatch(s -> s.has(RST));
+            assertThat(c.far().wasReset()).isTrue();
+            t.hasFlows(0);
+        }
+    }
+
+    // ---- while the host is yet to answer
+
+    @ParameterizedTest
+    @ValueSource(strings = {"A", "PA", "FA", "SA"})
+    void whatIsNoSynBeforeOurAnswerEndsTheAttempt(String flags) {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.talk(true).options(1460, 7).syn().silent();
+            c.sends(seg(flags).seq(1).ack(7777).data("x"));
+            TcpSegment reset = c.take();
+            assertThat(reset.flags()).isEqualTo(RST);
+            assertThat(reset.seq()).isEqualTo(7777);
+            c.silentFor(S);
+            t.hasFlows(0);
+        }
+    }
+
+    @Test
+    void guestThatBeginsAnewMeanwhileHasTheNewConnection() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.talk(true).options(1460, 7).syn().silent();
+            c.startsAt(77_000_000).runs(S).withdraws(1).sends(seg("S").options("020405b401030307"));
+            assertThat(t.calls("connect")).isEqualTo(2);
+            t.hasFlows(1);
+            c.silentFor(S);
+        }
+    }
+
+    @Test
+    void guestThatGivesUpEndsTheAttempt() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.talk(true).options(1460, 7).syn().silent();
+            c.sends(seg("R").seq(5_000)).withdraws((int) c.next() - 1).silent();
+            t.hasFlows(1);
+            c.sends(seg("R").seq(1)).silentFor(S);
+            t.hasFlows(0);
         }
     }
 

@@ -9,9 +9,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.File;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -81,7 +86,7 @@ class TcpLoopbackTest {
     void peerReachesTheForwardedPort(boolean v4) throws Exception {
         try (var t = new TcpLoopback()) {
             SocketChannel peer = t.connects(v4);
-            TcpTalk c = t.asked().accepts();
+            TcpTalk c = t.accepted();
             c.sends(data("welcome"));
             ByteBuffer got = ByteBuffer.allocate(100);
             t.plane.until(() -> TcpLoopback.read(peer, got) == 7);
@@ -98,7 +103,7 @@ class TcpLoopbackTest {
     @Test
     void refusedIsRefused() throws Exception {
         try (var t = new TcpLoopback()) {
-            TcpSegment reset = t.talk(true, LoopbackPlane.freePort()).syn().take();
+            TcpSegment reset = t.talk(true, TcpLoopback.freePort()).syn().take();
             assertThat(reset.flags()).isEqualTo(TcpSegment.RST | TcpSegment.ACK);
             assertThat(t.flows()).isZero();
         }
@@ -115,11 +120,32 @@ class TcpLoopbackTest {
                 c.sends(seg("R"));
                 t.plane.until(() -> TcpLoopback.read(host, ByteBuffer.allocate(1)) == -2);
             } else {
-                host.setOption(java.net.StandardSocketOptions.SO_LINGER, 0);
+                host.setOption(StandardSocketOptions.SO_LINGER, 0);
                 host.close();
                 c.gets(seg("RA"));
             }
             assertThat(t.flows()).isZero();
+        }
+    }
+
+    /** RFC 6093 §4: urgent data keep their place among the others. */
+    @Test
+    void urgentDataOfTheHostKeepTheirPlace() throws Exception {
+        try (var t = new TcpLoopback();
+                ServerSocket server = new ServerSocket(0, 8, InetAddress.getLoopbackAddress())) {
+            TcpTalk c = t.talk(true, server.getLocalPort()).handshake();
+            try (Socket host = server.accept()) {
+                host.getOutputStream().write("ab".getBytes(StandardCharsets.US_ASCII));
+                host.sendUrgentData('c');
+                host.getOutputStream().write("de".getBytes(StandardCharsets.US_ASCII));
+                t.plane.until(() -> {
+                    if (!c.takeAll().isEmpty()) {
+                        c.puts(seg("A"));
+                    }
+                    return c.received().length >= 5;
+                });
+                assertThat(c.received()).isEqualTo("abcde".getBytes(StandardCharsets.US_ASCII));
+            }
         }
     }
 
@@ -151,7 +177,7 @@ class TcpLoopbackTest {
                     .as("bytes for each half-open connection")
                     .isLessThan(9_216L * 3_000);
             SocketChannel peer = t.connects(true);
-            TcpTalk c = t.asked().accepts();
+            TcpTalk c = t.accepted();
             c.sends(data("x"));
             t.plane.until(() -> TcpLoopback.read(peer, ByteBuffer.allocate(1)) == 1);
         }
@@ -199,7 +225,7 @@ class TcpLoopbackTest {
             long live = liveBytes();
             for (int i = 0; i < 20; i++) {
                 TcpTalk c = t.talk(true, TcpLoopback.port(server)).handshake();
-                t.accept(server).setOption(java.net.StandardSocketOptions.SO_RCVBUF, 4096);
+                t.accept(server).setOption(StandardSocketOptions.SO_RCVBUF, 4096);
                 all.add(c);
                 for (int at = 0, before = -1; at > before && at < up.length; ) {
                     before = at;

@@ -8,14 +8,17 @@ import io.passatelli.link.SimLink;
 import io.passatelli.os.Errno;
 import io.passatelli.os.sim.SimSettings;
 import io.passatelli.os.sim.StreamPeer;
+import io.passatelli.wire.Offload;
 import io.passatelli.wire.TcpSegment;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 import static io.passatelli.plane.PlaneScenario.GATEWAY;
 import static io.passatelli.plane.PlaneScenario.GUEST;
@@ -53,7 +56,7 @@ class TcpPlaneScenarioTest {
             }
             assertThat(c.received()).isEqualTo(down);
             c.sends(data("after")).gets(seg("A"));
-            assertThat(c.far().receive()).isEqualTo("beforeafter".getBytes());
+            assertThat(c.far().receive()).isEqualTo("beforeafter".getBytes(StandardCharsets.US_ASCII));
             c.silentFor(S);
         }
     }
@@ -130,18 +133,36 @@ class TcpPlaneScenarioTest {
         }
     }
 
+    /** A guest that only listens would learn of it by nothing else. */
     @Test
-    void resetThatFoundTheLinkFullIsMadeUpForByTheNextWord() {
+    void resetThatFoundTheLinkFullComesLater() {
         try (var t = TcpScenario.standard()) {
-            TcpTalk c = t.connected();
+            TcpTalk a = t.connected();
+            TcpTalk b = t.connected();
             t.plane.link.guestStopsAfter(0, 0);
-            c.far().reset();
+            a.far().reset();
+            b.far().reset();
             t.runs(MS);
             t.hasFlows(0);
+            a.silent();
             t.plane.link.guestReads(0);
             t.runs(MS);
-            c.takeAll();
-            c.sends(data("x").ack(1)).gets(seg("R").seq(1)).silent();
+            a.gets(seg("RA").seq(1)).silent();
+            b.gets(seg("RA").seq(1)).silent();
+        }
+    }
+
+    @Test
+    void lastAcknowledgmentWaitsForTheLinkToo() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connected();
+            c.far().shutdownWrite();
+            c.runs(0).gets(seg("FA"));
+            t.plane.link.guestStopsAfter(0, 0);
+            c.sends(seg("FA")).silent();
+            t.plane.link.guestReads(0);
+            c.runs(MS).gets(seg("A").ack(2)).silent();
+            t.hasFlows(0);
         }
     }
 
@@ -169,7 +190,7 @@ class TcpPlaneScenarioTest {
         t.runs(10 * MS);
         c.gets(seg("SA")).sends(seg("A"));
         t.runs(10 * MS);
-        return c.far(java.util.Objects.requireNonNull(t.listens(true).accept()));
+        return c.far(Objects.requireNonNull(t.listens(true).accept()));
     }
 
     // ---- bursts
@@ -196,12 +217,33 @@ class TcpPlaneScenarioTest {
             assertThat(payload).isGreaterThan(40_000);
             assertThat(payload % 1400).isZero();
             assertThat(first.offload.gsoSize).isEqualTo(1400);
-            frames.forEach(f -> assertThat(f.offload.flags & io.passatelli.wire.Offload.NEEDS_CSUM)
-                    .isOne());
+            frames.forEach(f -> assertThat(f.offload.flags & Offload.NEEDS_CSUM).isOne());
             c.takeAll();
             assertThat(down).startsWith(c.received());
             c.sends(seg("A"));
             c.runs(S).takeAll();
+        }
+    }
+
+    /** As a guest's kernel sends where its card cuts them up: the checksum is nobody's yet. */
+    @Test
+    void burstsOfTheGuestAreTakenWhole() {
+        try (var t = TcpScenario.of(TcpScenario.setup().link(offloading(true)))) {
+            TcpTalk c = t.connect(t.talk(true).options(1460, 7));
+            byte[] up = bytes(40_000);
+            byte[] frame = c.made(data(up)).fromGuest();
+            frame[50] ^= 0x55;
+            var offload = new Offload();
+            offload.flags = Offload.NEEDS_CSUM;
+            offload.gsoType = Offload.GSO_TCPV4;
+            offload.gsoSize = 1460;
+            offload.csumStart = 34;
+            offload.csumOffset = 16;
+            t.plane.link.guestSends(0, frame, offload);
+            t.runs(0);
+            c.gets(seg("A").ack(40_001));
+            assertThat(c.far().receive()).isEqualTo(up);
+            t.plane.dropped();
         }
     }
 

@@ -173,7 +173,11 @@ final class TcpScenario implements TcpGround, AutoCloseable {
 
     /** A host connected to our port 8080; the guest's side is yet to answer: the SYN is the next that it gets. */
     TcpTalk asked() {
-        StreamPeer peer = plane.os.connectTcp(Ip.parse(PlaneScenario.GUEST), HOST_PORT);
+        return asked(true);
+    }
+
+    TcpTalk asked(boolean v4) {
+        StreamPeer peer = plane.os.connectTcp(Ip.parse(guest(v4)), HOST_PORT);
         runs(0);
         sort();
         assertThat(unclaimed).as("SYN to the guest").hasSize(1);

@@ -385,7 +385,8 @@ final class TcpTalk {
         }
         int length = segment.payload().length();
         assertThat(length).as("segment size, %s", text(segment)).isLessThanOrEqualTo(mss);
-        assertThat(seq + length)
+        long numbers = segment.has(RST) ? 0 : length + (segment.has(FIN) ? 1 : 0);
+        assertThat(seq + numbers)
                 .as("keeps to the guest's window: %s", text(segment))
                 .isLessThanOrEqualTo(Math.max(guestEdge, seq));
         before = expected;

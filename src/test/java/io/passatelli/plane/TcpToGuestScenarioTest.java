@@ -8,9 +8,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 import static io.passatelli.plane.PlaneScenario.MS;
 import static io.passatelli.plane.PlaneScenario.S;
@@ -83,7 +85,7 @@ class TcpToGuestScenarioTest {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();
             c.sends(data("request")).gets(seg("A").ack(8));
-            c.farSends("answer".getBytes(), 0);
+            c.farSends("answer".getBytes(StandardCharsets.US_ASCII), 0);
             c.gets(data("answer").ack(8)).sends(seg("A")).silent();
         }
     }
@@ -467,7 +469,7 @@ class TcpToGuestScenarioTest {
             t.listens(true);
             TcpTalk c = t.talk(true).options(MSS, 7).syn().gets(seg("SA"));
             c.runs(1010 * MS).gets(seg("SA").seq(0)).sends(seg("A"));
-            c.far(java.util.Objects.requireNonNull(t.listens(true).accept()));
+            c.far(Objects.requireNonNull(t.listens(true).accept()));
             c.farSends(bytes(100), 0);
             c.gets(data(bytes(100)));
             List<TcpSegment> got = new ArrayList<>();
@@ -484,7 +486,7 @@ class TcpToGuestScenarioTest {
             t.listens(true);
             TcpTalk c = t.talk(true).options(MSS, 7).syn().gets(seg("SA"));
             c.runs(400 * MS).sends(seg("A")); // its round trip
-            c.far(java.util.Objects.requireNonNull(t.listens(true).accept()));
+            c.far(Objects.requireNonNull(t.listens(true).accept()));
             for (int i = 0; i < 5; i++) {
                 c.farSends(bytes(100), 0);
                 c.gets(data(bytes(100))).silentFor(400 * MS).sends(seg("A"));

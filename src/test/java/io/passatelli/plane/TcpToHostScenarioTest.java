@@ -463,6 +463,18 @@ class TcpToHostScenarioTest {
         }
     }
 
+    /** So a peer that is gone is found as well as a guest that is. */
+    @Test
+    void guestThatAsksWhetherWeAreThereMakesTheKernelAskThePeer() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connected();
+            assertThat(t.options()).doesNotContain("1/9=1");
+            c.sends(seg("A").seq(0)).gets(seg("A").seq(1)).runs(MS);
+            c.sends(seg("A").seq(0)).gets(seg("A").seq(1));
+            assertThat(t.options()).containsOnlyOnce("1/9=1"); // SOL_SOCKET, SO_KEEPALIVE
+        }
+    }
+
     @Test
     void keepaliveOfAFreshConnectionIsAnswered() {
         try (var t = TcpScenario.standard()) {

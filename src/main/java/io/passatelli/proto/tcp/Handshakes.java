@@ -205,10 +205,16 @@ final class Handshakes implements ConnectionAcceptor {
 
     @Override
     public void onConnection(ConnectionListener listener, int fd, SockAddr peer, long nowNs) {
-        TcpFlow flow = accept(listener, peer, nowNs);
+        TcpFlow flow = null;
+        try {
+            flow = accept(listener, peer, nowNs);
+        } finally {
+            if (flow == null) {
+                os.linger0(fd);
+                os.close(fd);
+            }
+        }
         if (flow == null) {
-            os.linger0(fd);
-            os.close(fd);
             return;
         }
         flow.fd = fd;

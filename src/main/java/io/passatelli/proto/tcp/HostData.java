@@ -221,6 +221,10 @@ final class HostData {
     }
 
     private int sendFin(TcpFlow flow, long nowNs) {
+        if (!hasRoomForFin(flow)) {
+            shut(flow, nowNs);
+            return -1;
+        }
         boolean first = flow.seq == flow.high;
         boolean idle = flow.inFlight() == 0;
         if (!control.fin(flow)) {
@@ -323,9 +327,15 @@ final class HostData {
         return bytes;
     }
 
+    /** It takes a number, which has to fit into the window: a guest may drop what does not, and the data with it. */
+    private static boolean hasRoomForFin(TcpFlow flow) {
+        return flow.flight.length() < flow.window;
+    }
+
     /** Whether our FIN follows the byte before {@code end} at once. */
     private static boolean isLast(TcpFlow flow, int end) {
         return end == flow.flightEnd()
+                && hasRoomForFin(flow)
                 && (flow.toGuest() == TcpFlow.Half.FIN_SEEN || flow.toGuest() == TcpFlow.Half.FIN_RELAYED);
     }
 

@@ -7,7 +7,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A host elsewhere on the simulated network, as the scenario wants it. Unless told otherwise it is silent. */
+/**
+ * A host elsewhere on the simulated network, as the scenario wants it. Unless told otherwise it is silent. With one of our own addresses, 127.0.0.1
+ * for instance, it stands for the other programs of this host, as far as TCP goes.
+ */
 public final class FarHost {
     private static final int FIRST_PORT = 49_152; // of those that RFC 6335 leaves to programs
     private static final int BACKLOG = 4_096;

@@ -129,6 +129,12 @@ public final class FarTcp {
         return this;
     }
 
+    /** What its kernel holds unread before it closes the window, bytes; at least 1,152. */
+    public FarTcp receiveBuffer(int bytes) {
+        socket.setOption(Socket.SOL_SOCKET, Socket.SO_RCVBUF, bytes);
+        return this;
+    }
+
     /** Ends its direction, when all is sent: FIN. It goes on reading. */
     public FarTcp shutdown() {
         end = End.SHUTDOWN;
@@ -153,7 +159,7 @@ public final class FarTcp {
         return this;
     }
 
-    /** The host is gone without a word: nothing is read, answered or acknowledged any more. */
+    /** The host is gone without a word: nothing is read, answered or acknowledged any more. Who sends to it gives up after 15 minutes. */
     public FarTcp vanish() {
         vanished = true;
         socket.becomeDeaf();

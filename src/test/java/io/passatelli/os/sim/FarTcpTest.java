@@ -364,6 +364,64 @@ class FarTcpTest {
     }
 
     @Test
+    void whoSendsToAVanishedHostGivesUpAfterAQuarterOfAnHour() {
+        FarTcpPort port = os.host(FAR).listen(PORT);
+        int fd = connected(FAR);
+        settle();
+        port.only().vanish();
+        clock.advance(3_600 * SECOND);
+        assertThat(events(fd)).isEqualTo(Epoll.OUT);
+        calls.send(fd, "x");
+        clock.advance(900 * SECOND);
+        assertThat(events(fd)).isEqualTo(Epoll.OUT);
+        clock.advance(60 * SECOND);
+        assertThat(events(fd)).isEqualTo(GONE | Epoll.ERR);
+        assertThat(calls.error(fd)).isEqualTo(Errno.ETIMEDOUT);
+    }
+
+    @Test
+    void smallReceiveBufferClosesTheWindowEarly() {
+        inManyKernels(() -> {
+            FarTcpPort port = os.host(FAR).listen(PORT).onConnection(c -> c.receiveBuffer(2_000)
+                    .readsNothing());
+            int fd = connected(FAR);
+            settle();
+            long sent = 0;
+            while (sent < 10_000) {
+                sent = sendWhatGoes(fd, sent, 10_000);
+                settle();
+            }
+            MemInfo memory = new MemInfo();
+            os.memInfo(fd, memory);
+            assertThat(memory.wmemQueued()).isBetween(8_000, 70_000);
+            port.only().readsAll();
+            clock.advance(SECOND);
+            os.memInfo(fd, memory);
+            assertThat(memory.wmemQueued()).isZero();
+            assertThat(port.only().received()).isEqualTo(10_000);
+        });
+    }
+
+    @Test
+    void otherProgramsOfThisHostListenAndConnectToo() {
+        FarTcpPort port = os.host(Ip.LOOPBACK4).listen(PORT);
+        int fd = connected(Ip.LOOPBACK4);
+        settle();
+        assertThat(port.only().peerAddress()).isEqualTo(Ip.LOOPBACK4);
+        os.close(fd);
+        settle();
+        assertThat(port.only().sawEof()).isTrue();
+        int listener = listener(Ip.UNSPECIFIED4, 4);
+        os.host(Ip.LOOPBACK4).connect(Ip.LOOPBACK4, 8_080);
+        assertThat(accepted(listener)).isPositive();
+        assertThat(calls.address().low()).isEqualTo(Ip.LOOPBACK4.low());
+        int refused = socket(Ip.LOOPBACK4);
+        calls.connect(refused, Ip.LOOPBACK4, 81);
+        clock.advance(MS);
+        assertThat(calls.error(refused)).isEqualTo(Errno.ECONNREFUSED);
+    }
+
+    @Test
     void hostThatIsUpRefusesAndOneThatIsNotIsSilentForTwoMinutes() {
         os.host(FAR).up();
         int refused = connecting(FAR);

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 
@@ -25,7 +26,7 @@ import java.util.function.LongSupplier;
  * alone. For TCP, epoll and eventfd.
  */
 public final class ReplayOs implements Os {
-    private static final EpollEvents[] EVENTS = new EpollEvents[64];
+    private static final Map<Integer, EpollEvents> COPIES = new ConcurrentHashMap<>(); // of each capacity; never freed
 
     private final Os real;
     private final StringBuilder log = new StringBuilder();
@@ -104,10 +105,7 @@ public final class ReplayOs implements Os {
         log.append("epoll_wait ").append(epoll).append(" = ").append(theirs).append('\n');
         chooser.recorded(theirs);
         int capacity = out.capacity();
-        if (EVENTS[capacity] == null) {
-            EVENTS[capacity] = new EpollEvents(capacity);
-        }
-        EpollEvents copy = EVENTS[capacity];
+        EpollEvents copy = COPIES.computeIfAbsent(capacity, EpollEvents::new);
         int ours = model.epollWait(twin(epoll), copy, 0);
         if (ours != n
                 || !eventsOf(copy, Math.max(0, ours)).equals(theirs)

@@ -30,6 +30,7 @@ final class SimTcp extends SimSocket {
     private static final long HEADER_CHARGE = 1_280; // an sk_buff without payload: 832 on x86-64
     private static final long SEGMENT_BYTES = 16 << 10; // payload of one sk_buff of a long send, at least
     private static final long SYN_RETRY_NS = 1_000_000_000L;
+    private static final long RESENDING_NS = 924_600_000_000L; // tcp(7), tcp_retries2
     private static final int SYN_RETRIES = 6; // net.ipv4.tcp_syn_retries
 
     private enum State {
@@ -50,11 +51,13 @@ final class SimTcp extends SimSocket {
     private long wayNs; // to the other end, beside what the chooser adds
     private @Nullable Runnable owner; // of a far end
     private boolean deaf;
+    private boolean givesUp;
 
     private @Nullable SimTcp peer;
     private @Nullable SimTcp listener; // of the far end of a connect(2)
     private final SimBytes arrived = new SimBytes();
     private final SimBytes underWay = new SimBytes();
+    private long perhapsShown; // lockstep: of what is under way, may have been here when an event was shown last
     private boolean finUnderWay;
     private boolean finSeen;
     private int resetUnderWay;
@@ -106,6 +109,23 @@ final class SimTcp extends SimSocket {
     /** From now on nothing arrives here, and nothing leaves: the host is gone without a word. */
     void becomeDeaf() {
         deaf = true;
+        if (underWay.total() > 0) {
+            giveUpLater();
+        }
+    }
+
+    /** Who sent what never arrives here is told after fifteen resends (net.ipv4.tcp_retries2), by ETIMEDOUT. */
+    private void giveUpLater() {
+        SimTcp sender = peer;
+        if (sender != null && !givesUp) {
+            givesUp = true;
+            kernel.clock.in(RESENDING_NS, () -> {
+                if (sender.state == State.CONNECTED && !sender.released) {
+                    sender.resetUnderWay = Errno.ETIMEDOUT;
+                    sender.resetArrives();
+                }
+            });
+        }
     }
 
     SimNet.Endpoint local() {
@@ -288,7 +308,7 @@ final class SimTcp extends SimSocket {
             if (host != null && host.connectError() != 0) {
                 int errno = host.connectError();
                 kernel.clock.in(host.delayNs(), () -> reset(errno));
-            } else if (host != null ? host.isUp() : kernel.net.isLocal(to)) {
+            } else if (host != null && host.isUp() || kernel.net.isLocal(to)) {
                 reset(Errno.ECONNREFUSED);
             } else {
                 synAgain(to, port, tries); // nobody answers
@@ -517,6 +537,10 @@ final class SimTcp extends SimSocket {
             return;
         }
         underWay.add(data);
+        if (deaf) {
+            giveUpLater();
+            return;
+        }
         mayWake(Epoll.IN);
         onTheWay(this::arriveAll);
     }
@@ -527,11 +551,16 @@ final class SimTcp extends SimSocket {
             return;
         }
         boolean lockstep = kernel.settings.lockstep();
-        long room = kernel.settings.tcpReceiveBytes() - arrived.total();
+        long room = window() - arrived.total();
         long n = Math.min(underWay.total(), Math.max(0, room));
         if (n > 0) {
+            boolean certain = !lockstep || n > perhapsShown;
             bring(n);
-            edges(Epoll.IN);
+            if (certain) {
+                edges(Epoll.IN);
+            } else {
+                mayWake(Epoll.IN);
+            }
             SimTcp sender = peer;
             if (sender != null && !lockstep) {
                 sender.acknowledged(n);
@@ -542,8 +571,15 @@ final class SimTcp extends SimSocket {
         }
     }
 
+    /** Bytes that it holds unread before its window is closed. */
+    private long window() {
+        boolean told = isSet(Socket.SOL_SOCKET, Socket.SO_RCVBUF) && !kernel.settings.lockstep();
+        return told ? option(Socket.SOL_SOCKET, Socket.SO_RCVBUF) / 2 : kernel.settings.tcpReceiveBytes();
+    }
+
     private void bring(long n) {
         underWay.move(n, arrived);
+        perhapsShown = Math.max(0, perhapsShown - n);
     }
 
     /** {@code tcp_check_space}, after {@code bytes} have left the queue. */
@@ -902,6 +938,7 @@ final class SimTcp extends SimSocket {
         if ((events & Epoll.IN) != 0 && certain() != 0 && (certain() & Epoll.IN) == 0 && underWay.total() > 0) {
             bring(1);
         }
+        perhapsShown = underWay.total();
     }
 
     // Lockstep: what is under way, and that the other kernel has shown by other means that it is here.
