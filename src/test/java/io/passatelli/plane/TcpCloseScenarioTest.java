@@ -32,7 +32,11 @@ class TcpCloseScenarioTest {
     /** Whoever ends first, with so many bytes still to come from the other, and the first FIN lost or not. */
     @ParameterizedTest
     @CsvSource({
-        "true, 0, false", "true, 1000000, false", "false, 0, false", "false, 1000000, false", "false, 1000000, true"
+        "true, 0, false",
+        "true, 1000000, false",
+        "false, 0, false",
+        "false, 1000000, false",
+        "false, 1000000, true"
     })
     void whoEndsFirstStillGetsAllThatTheOtherSends(boolean guestFirst, int left, boolean finLost) {
         try (var t = TcpScenario.standard()) {

@@ -366,6 +366,29 @@ class TcpHandshakeScenarioTest {
         }
     }
 
+    /** RFC 9293 §3.10.7.2 lets it wait; we keep nothing for who may never come back, so the guest sends it again. */
+    @Test
+    void dataWithTheSynAreNotAcknowledgedAndTakenLater() {
+        try (var t = TcpScenario.standard()) {
+            FarListener listener = t.listens(true);
+            TcpTalk c = t.talk(true).options(1460, 7);
+            c.sends(seg("S").options("020405b401030307").data("early")).withdraws(5);
+            c.gets(seg("SA").ack(1)).sends(data("early")).gets(seg("A").ack(6));
+            assertThat(requireNonNull(listener.accept()).receive()).isEqualTo(bytes("early"));
+        }
+    }
+
+    /** RFC 3168 §6.1.1: who does not answer with ECE does not want it. */
+    @Test
+    void congestionNotificationIsNotTaken() {
+        try (var t = TcpScenario.standard()) {
+            t.listens(true);
+            TcpTalk c = t.talk(true).options(1460, 7).sends(seg("SEW").options("020405b401030307"));
+            c.gets(seg("SA")).sends(seg("A")).sends(seg("PAW").data("x")).gets(seg("A").ack(2));
+            t.hasFlows(1).plane.dropped();
+        }
+    }
+
     @Test
     void dataAndFinWithTheLastAcknowledgmentOfTheHandshakeAreTaken() {
         try (var t = TcpScenario.standard()) {

@@ -82,6 +82,8 @@ final class TcpTalk {
 
     private static final long NOT_SAID = Long.MIN_VALUE;
     private static final int NONE = -1;
+    private static final int ECE = 0x40;
+    private static final int CWR = 0x80;
     private static final int FAR_PIECE = 60_000;
 
     final Deque<TcpSegment> inbox = new ArrayDeque<>();
@@ -520,6 +522,8 @@ final class TcpTalk {
                 case 'P' -> TcpSegment.PSH;
                 case 'A' -> ACK;
                 case 'U' -> TcpSegment.URG;
+                case 'E' -> ECE;
+                case 'W' -> CWR;
                 default -> throw new IllegalArgumentException(letters);
             };
         }
