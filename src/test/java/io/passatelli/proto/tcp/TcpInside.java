@@ -42,7 +42,10 @@ public final class TcpInside {
         holds(flow.next - flow.taken - fin == flow.stash.length(), "not all of the stash is in it", flow);
         holds(flow.stash.isEmpty() || flow.outDue, "a stash that nobody comes back for", flow);
         holds(fin == 0 || !flow.stash.isEmpty(), "a FIN that is held back by nothing", flow);
-        holds(flow.ackNumber() == flow.heldEnd() || flow.stashAck.isScheduled(), "a stash that is never acknowledged", flow);
+        holds(
+                flow.ackNumber() == flow.heldEnd() || flow.stashAck.isScheduled(),
+                "a stash that is never acknowledged",
+                flow);
         boolean told = flow.acked == flow.ackNumber() && flow.duplicatesDue == 0 || flow.ready.isListed();
         holds(told, "an acknowledgment that is forgotten", flow);
         holds(flow.fd >= 0 && flow.watched, "no socket that is watched", flow);
