@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lab.sh
 . scripts/lab.sh
 lab=bench$$
-trap 'lab_down "$lab"; for vm in ours pasta slirp; do ip netns delete "$lab-$vm" 2> /dev/null || true; done' EXIT
+trap 'lab_down "$lab"; for vm in ours pasta slirp small; do ip netns delete "$lab-$vm" 2> /dev/null || true; done' EXIT
 mkdir -p target/bench
 gcc -std=gnu17 -O3 -Wall -Wextra -Werror -o target/bench/tcpload src/bench/c/tcpload.c
 lab_up "$lab"

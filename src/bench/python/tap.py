@@ -28,10 +28,10 @@ SLIRP_GUEST = "10.0.2.100"
 PATIENCE = 30
 
 
-def slirp(guest, port, work):
-    """slirp4netns, with a forward like the others'."""
-    path = f"{work}/slirp"
-    command = ["slirp4netns", "-c", "-m", "65520", "-a", path, "--netns-type=path", f"/run/netns/{guest}", "tap0"]
+def slirp(guest, port, mtu, work):
+    """slirp4netns, with a forward like the others'. It sends frames of its own MTU, whatever segments the guest asks for."""
+    path = f"{work}/slirp-{mtu}"
+    command = ["slirp4netns", "-c", "-m", str(mtu), "-a", path, "--netns-type=path", f"/run/netns/{guest}", "tap0"]
     process = subprocess.Popen(ON_POD + command, **QUIET)
     forward = {"proto": "tcp", "host_addr": "0.0.0.0", "host_port": port + 1, "guest_addr": SLIRP_GUEST, "guest_port": port + 1}
     for _ in range(200):
@@ -109,8 +109,11 @@ def stalled(intervals):
     return longest >= 0.95
 
 
-def transfers(table, sides):
+def transfers(table, sides, small):
+    """`small` takes the part of the side of the same name where the MTU is 1500."""
     for mtu in MTUS:
+        if mtu == 1500:
+            sides = [small if side.name == small.name else side for side in sides]
         names = {(d, f): f"tcp-{d}-{mtu}-{f}" for d in ("in", "out") for f in FLOWS}
         if not wanted(*names.values()):
             continue
@@ -130,9 +133,11 @@ def transfers(table, sides):
 
 def warm_up(side):
     """A JVM compiles what it runs often."""
-    for flows in FLOWS:
-        side.iperf("in", flows)
-        side.iperf("out", flows)
+    for mtu in reversed(MTUS):
+        side.set_mtu(mtu)
+        for flows in FLOWS:
+            side.iperf("in", flows)
+            side.iperf("out", flows)
     for verb in ("rr", "crr-out", "crr-in"):
         side.load.ask(verb, 65520, 1, 2000)
 
@@ -140,23 +145,25 @@ def warm_up(side):
 def main():
     table = Table("tap")
     reuse_ports()
-    guests = [f"{LAB}-{name}" for name in ("ours", "pasta", "slirp")]
+    guests = [f"{LAB}-{name}" for name in ("ours", "pasta", "slirp", "small")]
     for guest in guests:
         make_guest(guest)
-    sides = []
+    sides, others = [], []
     with tempfile.TemporaryDirectory() as work:
         try:
             sides.append(Side("ours", 7200, guests[0], our_plane(guests[0], 7200)))
             sides.append(Side("pasta", 7210, guests[1], pasta(guests[1], 7210)))
-            sides.append(Side("slirp4netns", 7220, guests[2], slirp(guests[2], 7220, work)))
+            sides.append(Side("slirp4netns", 7220, guests[2], slirp(guests[2], 7220, 65520, work)))
+            small = Side("slirp4netns", 7225, guests[3], slirp(guests[3], 7225, 1500, work))
+            others.append(small)
             sides.append(Side("veth", 7230, POD, None))
-            for i, side in enumerate(sides):
+            for i, side in enumerate(sides + others):
                 side.serve(7250 + i)
             warm_up(sides[0])
-            transfers(table, sides)
+            transfers(table, sides, small)
             exchanges(table, [side.load for side in sides], ROUNDS)
         finally:
-            for side in sides:
+            for side in sides + others:
                 side.close()
     table.finish()
 

@@ -57,7 +57,7 @@ public final class DataPlane implements AutoCloseable {
     private final Dhcp6Responder dhcp6;
     private final IcmpTranslator icmp;
     private final UdpTranslator udp;
-    private final TcpTranslator tcp;
+    final TcpTranslator tcp;
     private final ListenerSet listeners;
     private final FrameRouter router;
     private final PlaneHandle handle;

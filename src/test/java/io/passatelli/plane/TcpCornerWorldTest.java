@@ -115,6 +115,20 @@ class TcpCornerWorldTest {
     }
 
     @Test
+    void finIsAcknowledgedWhenItIsRelayed() {
+        try (TcpWorld world = calm()) {
+            Plan[] plans = plans(400_000, 0);
+            plans[1] = plans[1].pausing(
+                    0, 3 * S); // more than the kernel takes: some is in our hands, and the FIN behind it
+            TcpWorld.Talk talk = talk(world, TcpWorld.Kind.OUTBOUND, plans);
+            world.runs(S);
+            assertThat(guest(talk).acknowledged()).isEqualTo(400_000);
+            assertThat(guest(talk).state()).isEqualTo(GuestTcp.State.CLOSING);
+            world.live();
+        }
+    }
+
+    @Test
     void aZeroWindowOpensWithoutAProbe() {
         try (TcpWorld world = calm()) {
             Plan[] plans = plans(6_000_000, 0);

@@ -33,7 +33,8 @@ class TcpPaceTest {
     }
 
     /** {@code bytesPerTick}: of the slowest part. */
-    private record Way(Slow slow, boolean toGuest, int bytesPerTick, long guestLatencyNs, long farLatencyNs, boolean offload) {}
+    private record Way(
+            Slow slow, boolean toGuest, int bytesPerTick, long guestLatencyNs, long farLatencyNs, boolean offload) {}
 
     private static Stream<Arguments> ways() {
         List<Way> ways = new ArrayList<>();
@@ -71,14 +72,17 @@ class TcpPaceTest {
                 case FAR_READS -> far = far.reading(way.bytesPerTick, TICK_NS);
                 case LINK -> tick(world, way.bytesPerTick / MSS);
             }
-            TcpWorld.Talk talk = world.talk(
-                    TcpWorld.Kind.OUTBOUND, 0, true, new Plan[] {guest, far}, Traits.usual(true, -1_000), 0);
+            TcpWorld.Talk talk =
+                    world.talk(TcpWorld.Kind.OUTBOUND, 0, true, new Plan[] {guest, far}, Traits.usual(true, -1_000), 0);
             long startNs = world.clock.nowNs();
             world.runsUntilAllAreOver(20 * S);
             long tookNs = Math.max(talk.guest.finishedNs(), talk.far.finishedNs()) - startNs;
-            long roundTripNs = 2 * (way.guestLatencyNs + way.farLatencyNs + 200_000); // the kernel's way takes up to 200 us
+            long roundTripNs =
+                    2 * (way.guestLatencyNs + way.farLatencyNs + 200_000); // the kernel's way takes up to 200 us
             long idealNs = bytes / way.bytesPerTick * TICK_NS + 2 * roundTripNs;
-            assertThat(talk.guest.isComplete() && talk.far.isComplete()).as("%s", talk).isTrue();
+            assertThat(talk.guest.isComplete() && talk.far.isComplete())
+                    .as("%s", talk)
+                    .isTrue();
             assertThat(tookNs).as("ns; ideal %s", idealNs).isLessThanOrEqualTo(idealNs * 6 / 5);
             world.live();
         }

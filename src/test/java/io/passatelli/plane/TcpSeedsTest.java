@@ -21,4 +21,9 @@ class TcpSeedsTest {
     void theWindowDoesNotGoOnWithTheAcknowledgmentInASegmentThatComesAgain() {
         live(874);
     }
+
+    @Test
+    void aGuestThatHasClosedCannotResetWhatItsPeerHasNotRead() {
+        live(4_045);
+    }
 }

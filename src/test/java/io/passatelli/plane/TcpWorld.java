@@ -15,6 +15,7 @@ import io.passatelli.os.sim.Chooser;
 import io.passatelli.os.sim.FarListener;
 import io.passatelli.os.sim.SimClock;
 import io.passatelli.os.sim.StreamPeer;
+import io.passatelli.proto.tcp.TcpInside;
 import io.passatelli.sim.FarParty;
 import io.passatelli.sim.GuestParty;
 import io.passatelli.sim.GuestTcp;
@@ -160,6 +161,7 @@ final class TcpWorld implements AutoCloseable {
     private final SplittableRandom random;
     private final WatchedTcp watched;
     private final WatchedOs os;
+    private final TcpInside inside;
     private long turns;
     private int idleTurns;
     private boolean gaveUp;
@@ -204,6 +206,7 @@ final class TcpWorld implements AutoCloseable {
                         PortForward.Protocol.TCP, null, null, FORWARDED, FORWARDED + FORWARDS - 1, TARGET))))
                 .start();
         os = Objects.requireNonNull(madeOs[0]);
+        inside = new TcpInside(scenario.plane.tcp);
         clock = scenario.clock;
         hisClock[0] = clock;
         Caps.Offloads offloads = shape.caps().fromGuest();
@@ -343,8 +346,23 @@ final class TcpWorld implements AutoCloseable {
                 watched.waits(track, mayGo(track));
             }
         }
+        inside.check();
+        for (WatchedTcp.Track track : watched.tracks()) {
+            counted(track);
+        }
         if (turns % 32 == 0) {
             consistent();
+        }
+    }
+
+    /** The plane believes that the kernel took what it took. */
+    private void counted(WatchedTcp.Track track) {
+        WatchedOs.Connection socket = os.to(track.far, track.farPort);
+        if (socket != null && !socket.closed && !track.isOver()) {
+            long taken = inside.taken(socket.fd, track.guestIsn());
+            if (taken >= 0 && taken != socket.sent) {
+                throw new AssertionError("the socket took " + socket.sent + ", not " + taken + ": " + track);
+            }
         }
     }
 

@@ -317,6 +317,7 @@ public final class GuestTcp {
         return resent;
     }
 
+    /** How often an acknowledgment of data, or of a SYN, did not come in time; a FIN alone may have to wait until the peer has read. */
     public long timeouts() {
         return timeouts;
     }
@@ -946,7 +947,7 @@ public final class GuestTcp {
 
     private void timedOut() {
         resendAtNs = NEVER;
-        timeouts++;
+        timeouts += una == written ? 0 : 1;
         boolean syn = state == State.SYN_SENT || state == State.SYN_RECEIVED;
         if (++retries > (syn ? SYN_RETRIES : RETRIES)) {
             over(End.TIMED_OUT);

@@ -365,7 +365,7 @@ final class GuestData {
         }
         flow.ackDue |= moved || flow.ackNumber() != flow.acked;
         if (!flow.stashAck.isScheduled()) {
-            if (flow.ackNumber() != flow.next) {
+            if (flow.ackNumber() != flow.heldEnd()) {
                 loop.timers().schedule(flow.stashAck, nowNs + STASH_ACK_NS);
             } else if (!flow.outDue && isShort(flow, flow.edge) && flow.toSocket() == TcpFlow.Half.OPEN) {
                 flow.looks = Math.min(flow.looks + 1, LOOK_DOUBLINGS);
@@ -393,7 +393,7 @@ final class GuestData {
 
     /** The stash has lasted so long that the guest is about to send again; or it may have more room by now without any event. */
     void onStashAck(TcpFlow flow, long nowNs) {
-        if (flow.ackNumber() != flow.next) {
+        if (flow.ackNumber() != flow.heldEnd()) {
             flow.ackStash = true;
         }
         answer(flow, false, nowNs);

@@ -273,7 +273,13 @@ final class TcpFlow extends Flow {
     /** What an acknowledgment says now: never more than kernel and stash hold. */
     @HotPath
     int ackNumber() {
-        return ackStash ? next : taken;
+        return ackStash ? heldEnd() : taken;
+    }
+
+    /** Behind the last byte that kernel or stash hold; a FIN that is yet to be relayed is not among them. */
+    @HotPath
+    int heldEnd() {
+        return toSocket == Half.FIN_SEEN ? next - 1 : next;
     }
 
     /** Both have said all, and the guest knows. */

@@ -23,9 +23,9 @@ final class TcpFlows {
     private final ChunkPool flights;
 
     /** Every flow object there is; those not in use are in {@link #pool} too. */
-    private final TcpFlow[] made = new TcpFlow[Limits.TCP_FLOWS];
+    final TcpFlow[] made = new TcpFlow[Limits.TCP_FLOWS];
 
-    private int madeCount;
+    int madeCount;
     private final TcpFlow[] pool = new TcpFlow[Limits.TCP_FLOWS];
     private int poolCount;
     private int fromGuest;
