@@ -30,7 +30,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 /** TCP through a plane and the kernel's own sockets: both ways, and what hostile guests and peers do. */
 @Timeout(120)
 class TcpLoopbackTest {
-    private static final int DOZENS = 4 << 20;
+    private static final int SOME = 2 << 20;
 
     private static int descriptors() {
         return Objects.requireNonNull(new File("/proc/self/fd").list()).length;
@@ -49,8 +49,8 @@ class TcpLoopbackTest {
             ServerSocketChannel server = t.server(v4, 8);
             TcpTalk c = t.talk(v4, TcpLoopback.port(server)).handshake();
             SocketChannel host = t.accept(server);
-            byte[] up = bytes(DOZENS);
-            byte[] down = bytes(DOZENS + 1);
+            byte[] up = bytes(SOME);
+            byte[] down = bytes(SOME + 1);
             ByteBuffer got = ByteBuffer.allocate(up.length + 1);
             int sent = 0;
             int written = 0;

@@ -42,6 +42,7 @@ class TcpStormTest {
         private final SplittableRandom random;
         private final List<TcpTalk> survivors;
         private final byte[] template;
+        private final byte[] junk = new byte[32];
         private long harmless;
 
         Hail(SplittableRandom random, List<TcpTalk> survivors) {
@@ -56,9 +57,10 @@ class TcpStormTest {
         @Override
         public int make(byte[] frame) {
             System.arraycopy(template, 0, frame, 0, 54);
+            random.nextBytes(junk);
             boolean harm = survivors.isEmpty() || random.nextInt(4) != 0;
             int data = random.nextInt(8) == 0 ? random.nextInt(1_400) : 0;
-            int flags = random.nextInt(3) == 0 ? random.nextInt(256) : 1 << random.nextInt(5) | 1 << random.nextInt(5);
+            int flags = flags();
             ByteBuffer out = ByteBuffer.wrap(frame);
             out.putShort(16, (short) (40 + data));
             if (harm) {
@@ -67,13 +69,21 @@ class TcpStormTest {
                 out.put(TCP + 12, (byte) (random.nextInt(16) == 0 ? random.nextInt(256) : 0x50));
                 out.putShort(TCP + 14, (short) random.nextInt());
             } else {
-                withoutHarm(out, flags, data);
+                withoutHarm(out, flags);
             }
+            System.arraycopy(junk, 0, frame, 54, Math.min(data, junk.length)); // behind it is what was there before
             sum(frame, data);
             if (random.nextInt(64) == 0) {
-                frame[TCP + random.nextInt(20 + data)] ^= 0; // right all the same
+                frame[TCP + random.nextInt(20 + data)] ^= 1; // its checksum tells
             }
             return 54 + data;
+        }
+
+        /** One or two, more often than any. */
+        private int flags() {
+            int first = 1 << random.nextInt(5);
+            int second = 1 << random.nextInt(5);
+            return random.nextInt(3) == 0 ? random.nextInt(256) : first | second;
         }
 
         /** Near zero, near the end, or anywhere. */
@@ -86,7 +96,7 @@ class TcpStormTest {
         }
 
         /** RFC 9293 §3.10.7.4 and RFC 5961 have it dropped, or answered and dropped. */
-        private void withoutHarm(ByteBuffer out, int flags, int data) {
+        private void withoutHarm(ByteBuffer out, int flags) {
             TcpTalk c = survivors.get(random.nextInt(survivors.size()));
             harmless++;
             out.putShort(TCP, (short) c.made(seg("A")).srcPort());
@@ -115,9 +125,6 @@ class TcpStormTest {
                     out.putInt(TCP + 4, next)
                             .putInt(TCP + 8, ack + 100_000_000 + random.nextInt(1 << 20))
                             .put(TCP + 13, (byte) TcpSegment.ACK);
-            }
-            if (data > 0) {
-                random.nextBytes(out.array());
             }
         }
 
@@ -203,7 +210,7 @@ class TcpStormTest {
     }
 
     private static final List<Drop> EXPECTED = List.of(
-            Drop.TCP_NO_FLOW, Drop.TCP_STRAY_RESET, Drop.TCP_UNACCEPTABLE, Drop.TCP_BAD_LENGTH, Drop.TCP_OLD_DATA);
+            Drop.TCP_NO_FLOW, Drop.TCP_STRAY_RESET, Drop.TCP_UNACCEPTABLE, Drop.TCP_BAD_LENGTH, Drop.TCP_BAD_CHECKSUM, Drop.TCP_OLD_DATA);
 
     /** What both say arrives; answers to the storm may stand between. */
     private static void speak(TcpScenario t, TcpTalk c, byte[] up, byte[] down) {

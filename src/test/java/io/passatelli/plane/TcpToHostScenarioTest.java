@@ -354,6 +354,27 @@ class TcpToHostScenarioTest {
         }
     }
 
+    /** The kernel is asked to tell of room before there is none, so that the window is large again when the guest has used it up. */
+    @Test
+    void windowGrowsAgainWithoutAWordOfTheGuestBeforeItIsClosed() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connected();
+            byte[] up = bytes(131_072 + 55_000); // the host's buffer, and more than two thirds of ours
+            for (int at = 0; at < up.length; ) {
+                at = c.sendsWhatFits(up, at);
+                c.takeAll();
+            }
+            assertThat(c.acked()).isEqualTo(up.length + 1);
+            long edge = c.ourEdge();
+            assertThat(edge).isGreaterThan(c.next());
+            while (c.far().receive().length > 0) {
+                c.runs(MS);
+            }
+            c.takeAll();
+            assertThat(c.ourEdge() - edge).isGreaterThan(20_000);
+        }
+    }
+
     @Test
     void guestsProbeOfAClosedWindowIsAnsweredWithOurNumbers() {
         try (var t = TcpScenario.standard()) {
