@@ -17,11 +17,11 @@ public final class Limits {
     /** Above this a stream's frame length means that framing is lost, bytes. */
     public static final int STREAM_SKIP_BYTES = 128 << 10;
 
-    /** Frames in one receive batch: four 64 KiB frames stay in the cache, small ones share a system call. */
-    public static final int RX_BATCH_FRAMES = 64;
+    /** Frames in one receive batch: frames of 1500 bytes then come and go 280 KiB at a time; long ones are bounded by the links' memory. */
+    public static final int RX_BATCH_FRAMES = 192;
 
-    /** Frames in one reservation toward the guest. */
-    public static final int TX_BATCH_FRAMES = 64;
+    /** Frames in one reservation toward the guest, as {@link #RX_BATCH_FRAMES}. */
+    public static final int TX_BATCH_FRAMES = 192;
 
     /** Memory of one stream link, either way, bytes: several of the largest frames in one system call. */
     public static final int STREAM_BUFFER_BYTES = 512 << 10;
@@ -142,6 +142,9 @@ public final class Limits {
 
     /** At most, bytes: memory's bandwidth times the time that a guest takes to answer. */
     public static final int TCP_IN_FLIGHT_MOST_BYTES = 1 << 20;
+
+    /** All flows together aim at this much in flight, bytes: what is in flight should stay in a core's cache, or each byte is fetched again. */
+    public static final int TCP_IN_FLIGHT_SHARED_BYTES = 1 << 20;
 
     /** After a loss, at least, bytes. */
     public static final int TCP_IN_FLIGHT_LEAST_BYTES = 64 << 10;

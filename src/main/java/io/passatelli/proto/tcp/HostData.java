@@ -28,8 +28,8 @@ import java.lang.foreign.MemorySegment;
  * sent and when they are sent again. No more is read than the guest's window and the flow's share allow: the rest stays with the kernel, which
  * holds the peer back. A chunk takes a whole number of the longest frames, so no frame lies in two.
  *
- * <p><b>In flight</b> is at most {@code cap}: more while it helps, half after a loss. It is no congestion window, since there is no network,
- * but it keeps what is in flight in the cache, and what one loss costs small. A link that loses what is too much has a bound of frames for all
+ * <p><b>In flight</b> is at most {@code cap}: more while it helps, half after a loss, and a share of what all may have. It is no congestion
+ * window, since there is no network, but it keeps what is in flight in the cache, and what one loss costs small. A link that loses what is too much has a bound of frames for all
  * flows besides.
  *
  * <p><b>Waiting.</b> Sockets are edge-triggered, so who has something and cannot go on is in one list: the loop's if it had its quantum, the
@@ -59,6 +59,8 @@ final class HostData {
     private Caps.Offloads offloads = Caps.Offloads.NONE;
     private int frameBytes = Limits.FRAME_BYTES;
     private int frames;
+    /** Flows whose buffers are not empty. */
+    private int busy;
 
     /** The last {@link #emit} had our FIN in it. */
     private boolean finWent;
@@ -121,7 +123,7 @@ final class HostData {
 
     /** Takes from the socket what the guest may be sent. Returns the bytes; -1: none now, and it is seen to that somebody comes back. */
     private int read(TcpFlow flow, long nowNs) {
-        int wanted = Math.min(flow.window, flow.cap) - flow.flight.length();
+        int wanted = Math.min(flow.window, cap(flow)) - flow.flight.length();
         if (wanted <= 0) {
             shut(flow, nowNs);
             return -1;
@@ -135,8 +137,10 @@ final class HostData {
             awaitChunk.add(flow.ready);
             return -1;
         }
+        boolean idle = flow.flight.isEmpty();
         int n = (int) os.recvmsg(flow.fd, in, Socket.MSG_DONTWAIT);
         flow.flight.filled(Math.max(0, n));
+        busy += idle && n > 0 ? 1 : 0;
         if (n == -Errno.EAGAIN) {
             flow.readable = false;
             return -1;
@@ -165,6 +169,12 @@ final class HostData {
         return read(flow, nowNs);
     }
 
+    /** What {@code flow} may have in flight: no more than its share, but two frames at least. */
+    private int cap(TcpFlow flow) {
+        int share = Limits.TCP_IN_FLIGHT_SHARED_BYTES / Math.max(1, busy);
+        return Math.min(flow.cap, Math.max(share, Math.max(2 * flow.unit, Limits.TCP_IN_FLIGHT_LEAST_BYTES)));
+    }
+
     /** RFC 9293 §3.8.6.2.1: no small segment for want of window, while an acknowledgment will open it. */
     private static boolean isSilly(TcpFlow flow, int allowed) {
         return flow.inFlight() > 0 && allowed < Math.min(flow.mss, flow.windowMost >> 1);
@@ -172,9 +182,7 @@ final class HostData {
 
     /** Nothing more is allowed in flight. An acknowledgment brings the flow back; with none on its way, a timer does. */
     private void shut(TcpFlow flow, long nowNs) {
-        if (flow.window > flow.cap) {
-            flow.capped = true;
-        }
+        flow.capped |= flow.window > flow.cap;
         if (flow.inFlight() == 0 && !flow.persisting) {
             flow.persisting = true;
             flow.probes = 0;
@@ -185,7 +193,7 @@ final class HostData {
 
     /** Sends some of the {@code unsent} bytes behind {@code seq}. Returns how many; -1: none now. */
     private int transmit(TcpFlow flow, int unsent, long nowNs) {
-        int allowed = flow.una + Math.min(flow.window, flow.cap) - flow.seq;
+        int allowed = flow.una + Math.min(flow.window, cap(flow)) - flow.seq;
         int n = Math.min(unsent, allowed);
         boolean more = n < unsent || n == allowed && flow.readable;
         if (n <= 0 || more && isSilly(flow, allowed)) {
@@ -430,17 +438,18 @@ final class HostData {
         loop.ready().add(flow.ready);
     }
 
-    /** Chunks have come free. */
-    void onChunks() {
+    /** The guest has the first {@code bytes} of the buffer. */
+    void drop(TcpFlow flow, int bytes) {
+        flow.flight.drop(bytes);
+        busy -= bytes > 0 && flow.flight.isEmpty() ? 1 : 0;
         awaitChunk.moveTo(loop.ready());
     }
 
     /** {@code flow} ends. */
     void forget(TcpFlow flow) {
-        flow.flight.clear();
+        drop(flow, flow.flight.length());
         frames -= flow.frames;
         flow.frames = 0;
-        awaitChunk.moveTo(loop.ready());
         awaitFrame.moveTo(loop.ready());
         loop.ready().remove(flow.ready);
     }

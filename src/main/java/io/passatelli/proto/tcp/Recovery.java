@@ -75,10 +75,9 @@ final class Recovery {
 
     private boolean advance(TcpFlow flow, int ack, int news, long nowNs) {
         int bytes = Math.min(news, flow.flight.length());
-        flow.flight.drop(bytes);
+        data.drop(flow, bytes);
         flow.una = ack;
         flow.seq = Seq.max(flow.seq, ack);
-        data.onChunks();
         if (flow.timed && !Seq.isBefore(ack, flow.timedSeq)) {
             flow.timed = false;
             flow.rtt.sample(nowNs - flow.timedNs);
