@@ -210,7 +210,12 @@ class TcpStormTest {
     }
 
     private static final List<Drop> EXPECTED = List.of(
-            Drop.TCP_NO_FLOW, Drop.TCP_STRAY_RESET, Drop.TCP_UNACCEPTABLE, Drop.TCP_BAD_LENGTH, Drop.TCP_BAD_CHECKSUM, Drop.TCP_OLD_DATA);
+            Drop.TCP_NO_FLOW,
+            Drop.TCP_STRAY_RESET,
+            Drop.TCP_UNACCEPTABLE,
+            Drop.TCP_BAD_LENGTH,
+            Drop.TCP_BAD_CHECKSUM,
+            Drop.TCP_OLD_DATA);
 
     /** What both say arrives; answers to the storm may stand between. */
     private static void speak(TcpScenario t, TcpTalk c, byte[] up, byte[] down) {
