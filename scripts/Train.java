@@ -3,6 +3,8 @@ import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.SocketException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -24,7 +26,7 @@ import java.util.function.Predicate;
 /**
  * A training run: starts the passt that the arguments name ({@code Train DIRECTORY COMMAND...}), in a network that is the same everywhere, and
  * is its guest. It walks the ways that a real guest's first minute walks, so that their classes and profiles are in the ahead-of-time cache:
- * ARP, DHCP, NDP and DHCPv6, echoes, datagrams both ways, in fragments too, and errors.
+ * ARP, DHCP, NDP and DHCPv6, echoes, datagrams both ways, in fragments too, and errors; connections both ways, and refused ones.
  *
  * <p>ARP and DHCP have to be answered. The rest depends on the machine, which may have no IPv6 and refuse ping sockets: what was missing is said.
  */
@@ -47,6 +49,12 @@ class Train {
     private static final int LONG = 3_000;
     private static final int LONGEST = 65_507;
 
+    private static final int FIN = 1;
+    private static final int SYN = 2;
+    private static final int RST = 4;
+    private static final int ACK = 16;
+    private static final int TCP_BYTES = 1_400;
+
     private final SocketChannel link;
     private final BlockingQueue<byte[]> received = new LinkedBlockingQueue<>();
     private final Set<String> missing = new TreeSet<>();
@@ -64,11 +72,12 @@ class Train {
         command.addAll(List.of("-f", "-q", "--one-off", "-s", socket.toString()));
         command.addAll(List.of("-a", "192.0.2.2/24", "-g", "192.0.2.1", "-a", "2001:db8::2", "-g", "2001:db8::1"));
         command.addAll(List.of("-D", "192.0.2.3", "-D", "2001:db8::3", "-S", "example.org", "-H", "train"));
-        command.addAll(List.of("-u", forwarded + ":" + GUEST_PORT));
+        int forwardedTcp = freeTcpPort();
+        command.addAll(List.of("-u", forwarded + ":" + GUEST_PORT, "-t", forwardedTcp + ":" + GUEST_PORT));
         Process passt = new ProcessBuilder(command).inheritIO().start();
         Runtime.getRuntime().addShutdownHook(new Thread(passt::destroyForcibly));
         try (SocketChannel link = connect(socket, passt)) {
-            new Train(link).walk(forwarded);
+            new Train(link).walk(forwarded, forwardedTcp);
         }
         System.exit(passt.waitFor());
     }
@@ -91,6 +100,12 @@ class Train {
         }
     }
 
+    private static int freeTcpPort() throws IOException {
+        try (ServerSocket probe = new ServerSocket(0)) {
+            return probe.getLocalPort();
+        }
+    }
+
     private static SocketChannel connect(Path path, Process passt) throws Exception {
         while (passt.isAlive()) {
             if (Files.exists(path)) {
@@ -107,13 +122,15 @@ class Train {
         throw new IOException("nobody listens on " + path);
     }
 
-    private void walk(int forwarded) throws Exception {
+    private void walk(int forwarded, int forwardedTcp) throws Exception {
         resolve();
         lease();
         configure6();
         try {
             talk("127.0.0.1", forwarded);
+            converse("127.0.0.1", forwardedTcp);
             talk("::1", forwarded);
+            converse("::1", forwardedTcp);
         } catch (SocketException e) {
             missing.add("IPv6 on the loopback interface");
         }
@@ -178,6 +195,69 @@ class Train {
                     send(udp(ip6, ByteBuffer.wrap(frame).getShort(ip6 ? 54 : 34), new byte[64]));
                 }
             }
+        }
+    }
+
+    /** Connections with this loopback address of the host: refused, of the guest's, and of the host's. */
+    private void converse(String loopback, int forwarded) throws Exception {
+        InetAddress address = InetAddress.getByName(loopback);
+        boolean ip6 = address.getAddress().length == 16;
+        String what = (ip6 ? "IPv6" : "IPv4") + " connections";
+        try (ServerSocket server = new ServerSocket(0, 16, address)) {
+            Thread.ofPlatform().daemon().start(() -> echo(server));
+            for (int i = 0; i < ROUNDS; i++) {
+                send(tcp(ip6, GUEST_PORT + i, CLOSED_PORT, 100, 0, SYN, 0));
+                await(what, frame -> isTcp(frame, ip6, RST));
+                send(tcp(ip6, GUEST_PORT + i, server.getLocalPort(), 100, 0, SYN, 0));
+                exchange(what, ip6, await(what, frame -> isTcp(frame, ip6, SYN)), 101);
+                try (Socket client = new Socket(address, forwarded)) {
+                    byte[] syn = await(what, frame -> isTcp(frame, ip6, SYN));
+                    if (syn == null) {
+                        return;
+                    }
+                    send(tcp(ip6, GUEST_PORT, fromPort(syn, ip6), 100, number(syn, ip6, 4) + 1, SYN | ACK, 0));
+                    client.getOutputStream().write(new byte[TCP_BYTES]);
+                    client.shutdownOutput();
+                    exchange(what, ip6, syn, 101);
+                }
+            }
+        }
+    }
+
+    /** Acknowledges {@code syn} and what follows, says something, and ends. */
+    private void exchange(String what, boolean ip6, byte[] syn, int seq) throws Exception {
+        if (syn == null) {
+            return;
+        }
+        int to = fromPort(syn, ip6);
+        int own = ByteBuffer.wrap(syn).getShort((ip6 ? 54 : 34) + 2) & 0xffff;
+        int ack = number(syn, ip6, 4) + 1;
+        send(tcp(ip6, own, to, seq, ack, ACK, TCP_BYTES));
+        send(tcp(ip6, own, to, seq + TCP_BYTES, ack, ACK | FIN, 0));
+        byte[] frame;
+        do {
+            frame = await(what, f -> isTcp(f, ip6, ACK));
+            if (frame == null) {
+                return;
+            }
+            int end = number(frame, ip6, 4) + payload(frame, ip6) + (isTcp(frame, ip6, FIN) ? 1 : 0);
+            if (end - ack > 0) {
+                ack = end;
+                send(tcp(ip6, own, to, seq + TCP_BYTES + 1, ack, ACK, 0));
+            }
+        } while (!isTcp(frame, ip6, FIN) && !isTcp(frame, ip6, RST));
+    }
+
+    /** Sends back what comes. */
+    private static void echo(ServerSocket server) {
+        try {
+            while (true) {
+                try (Socket one = server.accept()) {
+                    one.getInputStream().transferTo(one.getOutputStream());
+                }
+            }
+        } catch (IOException closed) {
+            // the end
         }
     }
 
@@ -261,6 +341,24 @@ class Train {
         return isIp(frame, ip6, 17) && (ByteBuffer.wrap(frame).getShort(ip6 ? 56 : 36) & 0xffff) == toPort;
     }
 
+    private static boolean isTcp(byte[] frame, boolean ip6, int flag) {
+        return isIp(frame, ip6, 6) && (frame[(ip6 ? 54 : 34) + 13] & flag) != 0;
+    }
+
+    private static int fromPort(byte[] frame, boolean ip6) {
+        return ByteBuffer.wrap(frame).getShort(ip6 ? 54 : 34) & 0xffff;
+    }
+
+    private static int number(byte[] frame, boolean ip6, int offset) {
+        return ByteBuffer.wrap(frame).getInt((ip6 ? 54 : 34) + offset);
+    }
+
+    private static int payload(byte[] frame, boolean ip6) {
+        int header = (frame[(ip6 ? 54 : 34) + 12] & 0xf0) >> 2;
+        ByteBuffer in = ByteBuffer.wrap(frame);
+        return (ip6 ? in.getShort(18) & 0xffff : (in.getShort(16) & 0xffff) - 20) - header;
+    }
+
     /** The option with code 2, RFC 8415 §21.3, whole. */
     private static byte[] serverIdentifier(byte[] advertise) {
         ByteBuffer in = ByteBuffer.wrap(advertise);
@@ -326,6 +424,36 @@ class Train {
                             : ip(17, at / 8 | more << 13, GUEST, GATEWAY, part));
         }
         return fragments;
+    }
+
+    private static byte[] tcp(boolean ip6, int fromPort, int toPort, int seq, int ack, int flags, int payload) {
+        byte[] options = (flags & SYN) != 0 ? new byte[] {2, 4, 5, (byte) 180, 1, 3, 3, 7} : new byte[0];
+        byte[] tcp = ByteBuffer.allocate(20 + options.length + payload)
+                .putShort((short) fromPort)
+                .putShort((short) toPort)
+                .putInt(seq)
+                .putInt(ack)
+                .put((byte) (20 + options.length << 2))
+                .put((byte) flags)
+                .putShort((short) 60_000)
+                .putInt(0)
+                .put(options)
+                .array();
+        if (ip6) {
+            return ip6(6, GUEST6, GATEWAY6, summed(6, GUEST6, GATEWAY6, tcp, 16));
+        }
+        byte[] pseudo = ByteBuffer.allocate(12)
+                .put(GUEST)
+                .put(GATEWAY)
+                .putShort((short) 6)
+                .putShort((short) tcp.length)
+                .array();
+        return ip(
+                6,
+                0,
+                GUEST,
+                GATEWAY,
+                ByteBuffer.wrap(tcp).putShort(16, sum(join(pseudo, tcp))).array());
     }
 
     private static byte[] udpHeader(int fromPort, int toPort, byte[] content) {

@@ -2,8 +2,9 @@
 # demo.sh [--user UID[:GID]]: shows a real guest on the network through passt. passt runs in a network
 # namespace that stands for a pod, as an ordinary user with no capability; UID needs no passwd entry
 # (default: nobody; $DEMO_USER says it as well). PASSATELLI_BIN=PROGRAM shows another passt.
-# Exit code 0: the guest got the pod's addresses, every ping was answered, a name was resolved, and
-# datagrams went there and back from either side, all of it with IPv4 and with IPv6.
+# Exit code 0: the guest got the pod's addresses, every ping was answered, a name was resolved,
+# datagrams went there and back from either side, files went both ways with the same checksums, and a
+# web server in the guest was reached from outside, all of it with IPv4 and with IPv6.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lab.sh
@@ -26,6 +27,9 @@ fi
 
 echo_port=7007
 guest_port=7008
+web_port=8080
+upload_port=7009
+file_mib=8
 
 say() { printf '\n== %s\n' "$*"; }
 note() { echo "   $*"; }
@@ -96,11 +100,24 @@ for address in 10.77.0.3 '[fd77::3]'; do
 done
 note "peer:    answers datagrams to UDP port $echo_port"
 
+mkdir "$work/web"
+head -c "${file_mib}M" /dev/urandom > "$work/web/file"
+checksum=$(sha256sum < "$work/web/file" | cut -d ' ' -f 1)
+for address in 10.77.0.3 '[fd77::3]'; do
+    family=4
+    [ "$address" = 10.77.0.3 ] || family=6
+    ip netns exec "$lab-peer" busybox httpd -f -p "$address:$web_port" -h "$work/web" &
+    helpers+=($!)
+    ip netns exec "$lab-peer" socat -u "TCP$family-LISTEN:$upload_port,bind=$address" "CREATE:$work/upload.$family" &
+    helpers+=($!)
+done
+note "peer:    a web server at port $web_port has a file of $file_mib MiB, port $upload_port takes one"
+
 say "passt, with no rights"
 mkdir -m 700 "$work/run"
 chown "$uid:$gid" "$work/run"
 socket=$work/run/passt.socket
-options=(-u "$guest_port" --dns-forward 10.77.0.53 --dns-forward fd77::53)
+options=(-t "$web_port" -u "$guest_port" --dns-forward 10.77.0.53 --dns-forward fd77::53)
 note "passt -f -s $socket ${options[*]}"
 ip netns exec "$lab-pod" "$root/scripts/unprivileged.sh" "${readable[@]}" "$uid:$gid" \
     "$program" -f -s "$socket" "${options[@]}" > "$work/passt.log" 2>&1 < /dev/null &
@@ -132,7 +149,7 @@ grep -qx 'NoNewPrivs:.1' <<< "$evidence" || fail "passt may gain rights"
 
 say "A guest, with a network card that leads to passt"
 cat > "$work/guest.sh" << GUEST
-echo_port=$echo_port guest_port=$guest_port
+echo_port=$echo_port guest_port=$guest_port web_port=$web_port upload_port=$upload_port
 GUEST
 cat >> "$work/guest.sh" << 'GUEST'
 echo "\$ lease"
@@ -170,6 +187,25 @@ ask() {
 }
 ask IPv4 "UDP4:10.77.0.3:$echo_port"
 ask IPv6 "UDP6:[fd77::3]:$echo_port"
+fetch() {
+    echo "\$ wget -O file http://$2:$web_port/file && sha256sum file"
+    wget -q -O /tmp/file "http://$2:$web_port/file"
+    sum=$(sha256sum < /tmp/file | cut -d ' ' -f 1)
+    echo "$sum  $(stat -c %s /tmp/file) bytes"
+    echo "fetched.$1=$sum"
+}
+fetch IPv4 10.77.0.3
+fetch IPv6 '[fd77::3]'
+upload() {
+    echo "\$ socat -u OPEN:file $2"
+    socat -u OPEN:/tmp/file "$2"
+}
+upload IPv4 "TCP4:10.77.0.3:$upload_port"
+upload IPv6 "TCP6:[fd77::3]:$upload_port"
+echo "\$ httpd -p $web_port -h /tmp/web"
+mkdir /tmp/web
+echo "<h1>The guest's own page</h1>" > /tmp/web/index.html
+httpd -p "$web_port" -h /tmp/web
 echo "\$ socat UDP-RECVFROM:$guest_port,fork SYSTEM:..."
 for listener in "UDP4-RECVFROM:$guest_port" "UDP6-RECVFROM:$guest_port,ipv6only"; do
     socat "$listener,fork" \
@@ -179,16 +215,24 @@ for _ in $(seq 100); do
     [ "$(cat /proc/net/udp /proc/net/udp6 | grep -c "$(printf ':%04X 0' "$guest_port")")" -lt 2 ] || break
     sleep 0.1
 done
+for _ in $(seq 100); do
+    ! cat /proc/net/tcp /proc/net/tcp6 | grep -q "$(printf ':%04X [0-9A-F]*:0000 0A' "$web_port")" || break
+    sleep 0.1
+done
 echo "listening=yes"
 for _ in $(seq 200); do
     [ "$(cat /tmp/heard 2> /tmp/none | grep -c .)" -lt 2 ] || break
     sleep 0.1
 done
 sed 's/^/heard: /' /tmp/heard
-sleep 1 # the last answer is on its way
+# until the peer has seen enough
+for _ in $(seq 200); do
+    ! wget -q -O - "http://10.77.0.3:$web_port/done" > /dev/null 2>&1 || break
+    sleep 0.1
+done
 GUEST
 : > "$work/guest.log"
-exec 4> >(tee "$work/guest.log" | sed -u '/^answered\|^resolved\|^asked\|^listening/d; s/^/   guest | /')
+exec 4> >(tee "$work/guest.log" | sed -u '/^answered\|^resolved\|^asked\|^fetched\|^listening/d; s/^/   guest | /')
 shown=$!
 # In the background, for a signal has to wait for a command in the foreground.
 "$root/src/test/guest/boot" -a "$(type -P dhclient)" -a "$(type -P socat)" "$socket" "$work/guest.sh" >&4 2>&1 &
@@ -201,10 +245,18 @@ ask() {
     ip netns exec "$lab-peer" socat -T 10 "$2" \
         SYSTEM:"echo hello over $1; read -r line; echo \$line > $work/answer.$1" 2>&1 | sed 's/^/   peer  | /'
 }
+visit() {
+    echo "   peer  | \$ echo 'GET / HTTP/1.0' | socat - $2"
+    printf 'GET / HTTP/1.0\r\n\r\n' | ip netns exec "$lab-peer" socat -T 10 - "$2" 2>&1 | tr -d '\r' |
+        tee "$work/page.$1" | sed 's/^/   peer  | /' || true
+}
 if grep -q '^listening' "$work/guest.log"; then
     # From .3 and ::3, for what the guest sends to its gateway goes to the pod's loopback.
     ask IPv4 "UDP4:10.77.0.2:$guest_port,bind=10.77.0.3"
     ask IPv6 "UDP6:[fd77::2]:$guest_port,bind=[fd77::3]"
+    visit IPv4 "TCP4:10.77.0.2:$web_port,bind=10.77.0.3"
+    visit IPv6 "TCP6:[fd77::2]:$web_port,bind=[fd77::3]"
+    touch "$work/web/done"
 fi
 code=0
 wait "$boot" || code=$?
@@ -237,6 +289,15 @@ for family in IPv4 IPv6; do
     answer=$(cat "$work/answer.$family" 2> /dev/null) || answer=
     [ "$answer" = "the guest heard: hello over $family" ] || fail "the peer's $family datagram to port $guest_port was answered by '$answer'"
     note "a datagram of the peer to the pod's port $guest_port and the guest's answer, over $family: \"$answer\""
+done
+for family in IPv4 IPv6; do
+    [ "$(got fetched.$family)" = "$checksum" ] || fail "the file that the guest fetched over $family has the checksum '$(got fetched.$family)', not $checksum"
+    note "the guest fetched a file of $file_mib MiB over $family, and its checksum is right"
+    answer=$(sha256sum < "$work/upload.${family#IPv}" | cut -d ' ' -f 1) || answer=
+    [ "$answer" = "$checksum" ] || fail "the file that the guest sent over $family has the checksum '$answer', not $checksum"
+    note "the guest sent it back over $family, and its checksum is right"
+    grep -q "The guest's own page" "$work/page.$family" || fail "the guest's page was not seen over $family: '$(cat "$work/page.$family")'"
+    note "the guest's web server was reached at the pod's port $web_port over $family"
 done
 kill -0 "$passt" 2> /dev/null || fail "passt did not outlive its guest"
 echo

@@ -83,8 +83,10 @@ final class NetnsGuest implements TcpWorld {
         return this;
     }
 
+    /** One address in each family: who asks and who is asked is the same. */
     static String configuration(int mtu) {
         return """
+                sysctl -qw net.ipv6.conf.tap0.autoconf=0
                 ip link set tap0 mtu %d up
                 ip address add 10.77.0.2/24 dev tap0
                 ip address add fd77::2/64 dev tap0 nodad

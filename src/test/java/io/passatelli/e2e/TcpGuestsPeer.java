@@ -135,8 +135,7 @@ final class TcpGuestsPeer implements AutoCloseable {
 
     private void say(int family, String what, byte[] bytes) {
         synchronized (lines) {
-            lines.add("%d.%s.%d=%s"
-                    .formatted(family, what, bytes.length, HexFormat.of().formatHex(sha256(bytes))));
+            lines.add("%d.%s.%d=%s".formatted(family, what, bytes.length, hash(bytes)));
         }
     }
 
@@ -146,9 +145,10 @@ final class TcpGuestsPeer implements AutoCloseable {
         return bytes;
     }
 
-    private static byte[] sha256(byte[] bytes) {
+    /** As sha256sum says it. */
+    static String hash(byte[] bytes) {
         try {
-            return MessageDigest.getInstance("SHA-256").digest(bytes);
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError(e); // every Java has it
         }

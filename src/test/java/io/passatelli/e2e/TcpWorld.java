@@ -14,20 +14,22 @@ interface TcpWorld extends AutoCloseable {
 
     /** Who speaks to whom, in either family. */
     enum Family {
-        IP4(Lab.POD, Lab.PEER, Lab.GATEWAY, "127.0.0.1", "10.77.0.77"),
-        IP6(NetnsGuest.GUEST6, NetnsGuest.PEER6, NetnsGuest.GATEWAY6, "::1", "fd77::77");
+        IP4(Lab.POD, Lab.PEER, Lab.GATEWAY, "127.0.0.1", "0.0.0.0", "10.77.0.77"),
+        IP6(NetnsGuest.GUEST6, NetnsGuest.PEER6, NetnsGuest.GATEWAY6, "::1", "::", "fd77::77");
 
         final String guest;
         final String peer;
         final String gateway;
         final String loopback;
+        final String any;
         final String nobody;
 
-        Family(String guest, String peer, String gateway, String loopback, String nobody) {
+        Family(String guest, String peer, String gateway, String loopback, String any, String nobody) {
             this.guest = guest;
             this.peer = peer;
             this.gateway = gateway;
             this.loopback = loopback;
+            this.any = any;
             this.nobody = nobody;
         }
     }

@@ -57,7 +57,7 @@ public record Command(int exitCode, String out, String err) {
     }
 
     /** Ends a process and all that it started at once. */
-    static void kill(Process process) {
+    public static void kill(Process process) {
         process.descendants().forEach(ProcessHandle::destroyForcibly);
         process.destroyForcibly();
     }

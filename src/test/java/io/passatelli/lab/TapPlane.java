@@ -35,8 +35,8 @@ import java.util.TreeMap;
 /**
  * A plane over a TAP in another namespace, as a program. Arguments are {@code NAME=VALUE}: {@code namespace}, the path of the guest's; those
  * that stand for passt's options, {@code address}, {@code gateway}, {@code mtu}, {@code hostname}, {@code fqdn}, {@code outbound}, {@code interface},
- * {@code tcp}, {@code udp}, {@code icmp=no}; the file {@code resolv.conf}; {@code loss}, the share of the frames that are lost either way, 0 to 1. The rest it
- * learns from the namespace it runs in. Says {@code ready}, answers {@code stats} lines, and ends with its input.
+ * {@code tcp}, {@code udp}, {@code icmp=no}; the file {@code resolv.conf}; {@code loss} and {@code loss-from-guest}, the shares of the frames that are lost on their
+ * way, 0 to 1. The rest it learns from the namespace it runs in. Says {@code ready}, answers {@code stats} lines, and ends with its input.
  */
 public final class TapPlane {
     static final String TAP = "tap0";
@@ -70,12 +70,10 @@ public final class TapPlane {
     }
 
     private static Link lossy(Link link, Map<String, String> given) {
-        String share = given.get("loss");
-        if (share == null) {
-            return link;
-        }
-        Faults faults = Faults.loss(Double.parseDouble(share));
-        return new FaultLink(link, faults, faults, SEED);
+        Faults toGuest = Faults.loss(Double.parseDouble(given.getOrDefault("loss", "0")));
+        Faults fromGuest = Faults.loss(Double.parseDouble(given.getOrDefault("loss-from-guest", "0")));
+        boolean loses = toGuest.drop() + fromGuest.drop() > 0;
+        return loses ? new FaultLink(link, toGuest, fromGuest, SEED) : link;
     }
 
     private static void converse(PlaneHandle plane) {

@@ -14,6 +14,7 @@ import java.nio.channels.NetworkChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLong;
 
 import static org.assertj.core.api.Assertions.fail;
 
@@ -24,6 +25,7 @@ public final class TcpEnd implements AutoCloseable {
     private static final int CHUNK = 64 << 10;
 
     private final SocketChannel channel;
+    private final AtomicLong received = new AtomicLong();
 
     TcpEnd(SocketChannel channel) throws IOException {
         this.channel = channel;
@@ -130,14 +132,32 @@ public final class TcpEnd implements AutoCloseable {
         channel.close();
     }
 
-    /** Writes without end, for as long as the other side takes something; what came of it. */
-    public IOException writeUntilItFails() {
+    /** Reads for as long as something comes; why it ended. */
+    public String readUntilItEnds() {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(CHUNK);
+        try {
+            while (channel.read(bytes.clear()) >= 0) {
+                received.addAndGet(bytes.position());
+            }
+            return "the end";
+        } catch (IOException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+
+    /** How much {@link #readUntilItEnds} has read by now. */
+    public long received() {
+        return received.get();
+    }
+
+    /** Writes without end, for as long as the other side takes something; why it did not go on. */
+    public String writeUntilItFails() {
         ByteBuffer bytes = ByteBuffer.allocateDirect(CHUNK);
         while (true) {
             try {
                 channel.write(bytes.clear());
             } catch (IOException e) {
-                return e;
+                return String.valueOf(e.getMessage());
             }
         }
     }

@@ -44,7 +44,9 @@ class TcpPaceTest {
                 for (boolean offload : new boolean[] {false, true}) {
                     if (slow != Slow.LINK || !offload && bytesPerTick >= MSS) {
                         ways.add(new Way(slow, toGuest, bytesPerTick, 0, 0, offload));
-                        ways.add(new Way(slow, toGuest, bytesPerTick, 100_000, 400_000, offload));
+                        if (!offload) {
+                            ways.add(new Way(slow, toGuest, bytesPerTick, 100_000, 400_000, false));
+                        }
                     }
                 }
             }
@@ -55,13 +57,13 @@ class TcpPaceTest {
     @ParameterizedTest
     @MethodSource("ways")
     void aTransferIsAsFastAsItsSlowestPart(Way way) {
-        long bytes = 600L * way.bytesPerTick;
+        long bytes = 300L * way.bytesPerTick;
         Caps plain = SimLink.plain().caps();
         Caps.Offloads all = new Caps.Offloads(true, true, true, false);
         Caps caps = way.offload ? new Caps(1, plain.maxFrameBytes(), true, all, all) : plain;
         TcpWorld.Shape calm = TcpWorld.Shape.calm();
         TcpWorld.Shape shape = new TcpWorld.Shape(
-                caps, calm.mtu(), false, calm.faults(), way.guestLatencyNs, way.farLatencyNs, calm.most());
+                caps, calm.mtu(), false, calm.faults(), way.guestLatencyNs, way.farLatencyNs, calm.most(), 0);
         try (TcpWorld world = new TcpWorld(1, shape, TcpWorld.Tampering.NONE)) {
             Plan guest = Plan.bulk(1, way.toGuest ? 0 : bytes);
             Plan far = Plan.bulk(2, way.toGuest ? bytes : 0);

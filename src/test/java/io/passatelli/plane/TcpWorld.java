@@ -60,17 +60,18 @@ final class TcpWorld implements AutoCloseable {
             FaultLink.Faults faults,
             long guestLatencyNs,
             long farLatencyNs,
-            int most) {
+            int most,
+            int interruptions) {
         static Shape calm() {
-            return new Shape(SimLink.plain().caps(), 1_500, false, FaultLink.Faults.NONE, 50_000, 0, 300_000);
+            return new Shape(SimLink.plain().caps(), 1_500, false, FaultLink.Faults.NONE, 50_000, 0, 300_000, 0);
         }
 
         Shape withGuestLatency(long ns) {
-            return new Shape(caps, mtu, choosy, faults, ns, farLatencyNs, most);
+            return new Shape(caps, mtu, choosy, faults, ns, farLatencyNs, most, interruptions);
         }
 
         boolean isFaultless() {
-            return faults.equals(FaultLink.Faults.NONE);
+            return faults.equals(FaultLink.Faults.NONE) && interruptions == 0;
         }
 
         static Shape any(SplittableRandom random) {
@@ -94,7 +95,8 @@ final class TcpWorld implements AutoCloseable {
                     faults,
                     random.nextInt(2) == 0 ? 0 : random.nextLong(300_000),
                     random.nextInt(2) == 0 ? 0 : random.nextLong(30 * MS),
-                    random.nextInt(12) == 0 ? 3_000_000 : 200_000);
+                    random.nextInt(12) == 0 ? 3_000_000 : 200_000,
+                    random.nextInt(8) == 0 ? 1 + random.nextInt(3) : 0);
         }
 
         private static double some(SplittableRandom random, double most) {
@@ -169,10 +171,24 @@ final class TcpWorld implements AutoCloseable {
     /** Any world of that seed. */
     TcpWorld(long seed, Tampering tampering) {
         this(seed, Shape.any(new SplittableRandom(~seed)), tampering);
+        for (int i = 0; i < shape.interruptions(); i++) {
+            clock.in((1 + i) * 300L * MS + random.nextLong(100 * MS), this::interrupt);
+        }
         int count = random.nextInt(10) == 0 ? 30 : 1 + random.nextInt(6);
         for (int id = 0; id < count; id++) {
             talk(id, count);
         }
+    }
+
+    /** The guest's driver begins anew, or the guest leaves and comes back with all its connections; what was on the way is gone. */
+    private void interrupt() {
+        if (random.nextBoolean()) {
+            scenario.link.guestResets(0);
+            return;
+        }
+        scenario.link.guestLeaves(Errno.ENOTCONN);
+        long awayNs = random.nextLong(300 * MS);
+        clock.in(awayNs, scenario.link::guestComes);
     }
 
     /** Nobody speaks in it yet. */
@@ -346,7 +362,7 @@ final class TcpWorld implements AutoCloseable {
                 watched.waits(track, mayGo(track));
             }
         }
-        inside.check();
+        inside.check(shape.interruptions() == 0 || scenario.stats().guestUp());
         for (WatchedTcp.Track track : watched.tracks()) {
             counted(track);
         }

@@ -22,7 +22,7 @@ class SimGuestTest {
     private static final long S = 1_000 * MS;
 
     private static LongStream seeds() {
-        return Seeds.firstOf(200);
+        return Seeds.firstOf(100);
     }
 
     /** A cable that loses, doubles, damages and reorders. */
