@@ -58,7 +58,7 @@ final class Recovery {
                 return false;
             }
         } else if (news == 0 && numbers == 0 && flow.window == before && window > 0 && flow.inFlight() > 0) {
-            duplicate(flow);
+            duplicate(flow, nowNs);
         }
         if (flow.window == 0 && flow.inFlight() > 0) {
             data.rewind(flow);
@@ -109,7 +109,7 @@ final class Recovery {
         return true;
     }
 
-    private void duplicate(TcpFlow flow) {
+    private void duplicate(TcpFlow flow, long nowNs) {
         int inFlight = (flow.inFlight() + flow.unit - 1) / flow.unit;
         int enough = inFlight < FEW_FRAMES ? 1 : DUPLICATES;
         if (++flow.duplicates != enough || flow.recovering || Seq.isBefore(flow.una, flow.recover)) {
@@ -119,6 +119,7 @@ final class Recovery {
         flow.recover = flow.high;
         flow.cap = Math.max(flow.cap / 2, Limits.TCP_IN_FLIGHT_LEAST_BYTES);
         data.resendFirst(flow);
+        data.wait(flow, nowNs + flow.rtt.timeoutNs(0)); // a probe's time, which ran, is too short for what goes again
     }
 
     /** The timer of an established flow is due. */
