@@ -367,6 +367,18 @@ class TcpToGuestScenarioTest {
         }
     }
 
+    /** What is sent again has the whole time-out for its answer, not what is left of a tail probe's time. */
+    @Test
+    void resentSegmentIsGivenTheWholeTimeOut() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = inFlight(t, 10);
+            c.sendsTogether(ack(1), ack(1), ack(1)).gets(seg("A").seq(1).length(MSS));
+            c.silentFor(190 * MS).runs(20 * MS);
+            assertThat(c.takeAll()).as("then all of it").hasSize(10);
+            c.sends(ack(at(10))).silentFor(S);
+        }
+    }
+
     /** RFC 6582 §3.2: an acknowledgment of a part tells of the next hole. */
     @Test
     void partialAcknowledgmentBringsTheNextHole() {
