@@ -172,7 +172,7 @@ final class TcpWorld implements AutoCloseable {
     TcpWorld(long seed, Tampering tampering) {
         this(seed, Shape.any(new SplittableRandom(~seed)), tampering);
         for (int i = 0; i < shape.interruptions(); i++) {
-            clock.in((1 + i) * 300 * MS + random.nextLong(100 * MS), this::interrupt);
+            clock.in((1 + i) * (300 * MS) + random.nextLong(100 * MS), this::interrupt);
         }
         int count = random.nextInt(10) == 0 ? 30 : 1 + random.nextInt(6);
         for (int id = 0; id < count; id++) {
