@@ -187,7 +187,7 @@ final class TcpWorld implements AutoCloseable {
             return;
         }
         scenario.link.guestLeaves(Errno.ENOTCONN);
-        long awayNs = random.nextLong(300 * MS);
+        long awayNs = random.nextLong(150 * MS); // it is back before the next interruption
         clock.in(awayNs, scenario.link::guestComes);
     }
 
