@@ -172,7 +172,7 @@ final class TcpWorld implements AutoCloseable {
     TcpWorld(long seed, Tampering tampering) {
         this(seed, Shape.any(new SplittableRandom(~seed)), tampering);
         for (int i = 0; i < shape.interruptions(); i++) {
-            clock.in((1 + i) * 300L * MS + random.nextLong(100 * MS), this::interrupt);
+            clock.in((1 + i) * (300 * MS) + random.nextLong(100 * MS), this::interrupt);
         }
         int count = random.nextInt(10) == 0 ? 30 : 1 + random.nextInt(6);
         for (int id = 0; id < count; id++) {
@@ -187,7 +187,7 @@ final class TcpWorld implements AutoCloseable {
             return;
         }
         scenario.link.guestLeaves(Errno.ENOTCONN);
-        long awayNs = random.nextLong(300 * MS);
+        long awayNs = random.nextLong(150 * MS); // it is back before the next interruption
         clock.in(awayNs, scenario.link::guestComes);
     }
 
