@@ -10,7 +10,6 @@ import java.util.Arrays;
 import static io.passatelli.wire.TcpSegment.ACK;
 import static io.passatelli.wire.TcpSegment.FIN;
 import static io.passatelli.wire.TcpSegment.PSH;
-import static io.passatelli.wire.TcpSegment.RST;
 import static io.passatelli.wire.TcpSegment.SYN;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -140,10 +139,6 @@ final class ScriptedTcp {
         assertThat(fin.seq()).isEqualTo(expected);
         expected = fin.end();
         acknowledge();
-    }
-
-    void reset() throws IOException {
-        send(ours.seq(next).flags(RST));
     }
 
     private void acknowledge() throws IOException {

@@ -141,7 +141,7 @@ class TcpStreamNetnsTest {
                     StreamGuest guest = StreamGuest.connect(passt.socket())) {
                 TcpSegment again = ScriptedTcp.receive(guest);
                 assertThat(again.payloadBytes()).isEqualTo(bytes(1_000));
-                guest.send(TcpSegment.between(again.dst(), again.dstPort(), again.src(), again.srcPort())
+                guest.send(TcpSegment.between(family.guest, PORT, family.peer, SERVICE)
                         .seq(again.ack())
                         .flags(RST)
                         .fromGuest());
