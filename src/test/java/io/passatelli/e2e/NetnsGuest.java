@@ -80,6 +80,8 @@ final class NetnsGuest implements TcpWorld {
     /** Sets the card up with the pod's addresses, known at once; the IPv6 route comes by advertisement. */
     NetnsGuest configured(int mtu) throws IOException, InterruptedException {
         guest(configuration(mtu));
+        // a TAP forgets what its queue of 500 does not hold; QEMU's cards forget nothing
+        guest("ip link set tap0 txqueuelen 10000");
         return this;
     }
 
