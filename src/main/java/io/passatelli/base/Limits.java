@@ -164,6 +164,15 @@ public final class Limits {
     /** Of one flow, chunks: one of them may be used up in part. */
     public static final int TCP_STASH_CHUNKS = 5;
 
+    /** What came of all flows ahead of something that is missing, bytes: losses are rare on a link, and short. */
+    public static final int TCP_AHEAD_BYTES = 4 << 20;
+
+    /** Of one flow, chunks from the first missing byte on: as much as a flow has in flight at most. */
+    public static final int TCP_AHEAD_CHUNKS = 16;
+
+    /** Of one flow, ranges (Linux reports as many by SACK). */
+    public static final int TCP_AHEAD_RANGES = 4;
+
     /** What lies in the stash is acknowledged after this, ms: well below the guest's time-out of 200. */
     public static final int TCP_STASH_ACK_MS = 40;
 

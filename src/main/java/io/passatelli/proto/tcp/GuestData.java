@@ -8,12 +8,10 @@ import io.passatelli.link.RxBatch;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
-import io.passatelli.os.MemInfo;
 import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Seq;
-import io.passatelli.wire.Tcp;
 import org.jspecify.annotations.Nullable;
 
 import java.util.Arrays;
@@ -23,18 +21,14 @@ import java.util.Objects;
  * What the guest sends, on its way to sockets. How it works:
  *
  * <p><b>A batch at a time.</b> The segments of a batch are remembered where they lie, and at its end all of one flow that are in order leave by
- * one sendmsg(2), straight from the link's memory. So what a batch has out of order heals by itself. A gap that is left is a loss: what is
- * behind it is dropped, and three duplicate acknowledgments make the guest send again at once, without waiting for its time-out.
+ * one sendmsg(2), straight from the link's memory. So what a batch has out of order heals by itself. A gap that is left is a loss: three
+ * duplicate acknowledgments make the guest send again at once, without waiting for its time-out, and what is behind the gap is kept ({@link
+ * Ahead}), so that little has to be sent again: each of it could be lost again, and then the guest waits.
  *
  * <p><b>A full socket loses nothing.</b> The window that the guest sees is what the socket has room for and, once it is nearly full, also a
  * stash of ours, which is set aside before it is promised. What the socket does not take goes there, and EPOLLOUT tells when it takes more. So
  * the guest overfills the socket now and then, which is what makes the kernel enlarge its buffer. Where nothing can be set aside the window
  * stays below the room.
- *
- * <p><b>Room</b> is SO_MEMINFO's, counted down, and asked again when less than half is left. Above two thirds full, epoll_ctl(2) with
- * EPOLL_CTL_MOD has the kernel look, note that somebody wants more room, and tell of it by EPOLLOUT: the event by which the window opens. Only
- * where nothing could be set aside, and the room lies between what is too little for the guest's next segment and what the kernel takes for
- * little, it is looked at again by a timer.
  *
  * <p><b>Acknowledgments.</b> One for each flow and batch, of what the kernel took; of the stash too, a little below the time after which the
  * guest would send again. The edge of the window never moves left, and moves right by two segments or half the buffer at least, RFC 9293
@@ -64,9 +58,8 @@ final class GuestData {
     private final EventLoop loop;
     private final Os os;
     private final Counters counters;
-    private final ChunkPool stashes;
+    private final GuestWindow window;
     private final IoVec out = new IoVec(Limits.IOVECS);
-    private final MemInfo memory = new MemInfo();
 
     // the segments of the batch, in lists of one flow each
     private final int[] entryNext = new int[Limits.RX_BATCH_FRAMES];
@@ -88,10 +81,10 @@ final class GuestData {
     /** Bytes had no room: those behind them have no place either. */
     private boolean lost;
 
-    GuestData(TcpTranslator owner, TcpTranslator.Parts parts, TcpControl control, ChunkPool stashes) {
+    GuestData(TcpTranslator owner, TcpTranslator.Parts parts, TcpControl control, GuestWindow window) {
         this.owner = owner;
         this.control = control;
-        this.stashes = stashes;
+        this.window = window;
         loop = parts.loop();
         os = loop.os();
         counters = parts.counters();
@@ -169,13 +162,17 @@ final class GuestData {
         sawOld = false;
         sawFin = false;
         lost = false;
-        boolean whole = gather(flow, nowNs);
-        boolean gap = hasGap(flow);
-        flow.firstEntry = NONE;
-        flow.lastEntry = NONE;
-        if (!whole || !send(flow, nowNs)) {
+        if (!gather(flow, nowNs) || !send(flow, nowNs)) {
             return; // a reset
         }
+        boolean gap = keepAhead(flow);
+        flow.firstEntry = NONE;
+        flow.lastEntry = NONE;
+        if (!flow.ahead.isEmpty() && !catchUp(flow, nowNs)) {
+            return;
+        }
+        gap |= !flow.ahead.isEmpty();
+        sawFin |= flow.finAhead && flow.next == flow.finAheadSeq;
         if (flow.next != before) {
             flow.gapTold = false;
             flow.dataNs = nowNs;
@@ -227,15 +224,42 @@ final class GuestData {
         assert fits : "a frame of more pieces than RxBatch.PIECES";
     }
 
-    private boolean hasGap(TcpFlow flow) {
+    /** What the batch has behind a gap is kept, as far as there is room. Whether there is any. */
+    private boolean keepAhead(TcpFlow flow) {
         boolean gap = false;
-        for (int e = flow.firstEntry; e != NONE; e = entryNext[e]) {
-            if (!entryDone[e] && !sawFin) {
-                gap = true;
+        for (int e = flow.firstEntry; e != NONE && !sawFin; e = entryNext[e]) {
+            int length = Seq.diff(Seq.min(entrySeq[e] + entryLength[e], flow.edge), entrySeq[e]);
+            if (entryDone[e] || length < 0) {
+                continue;
+            }
+            gap = true;
+            if (length > 0 && !isKept(flow, e, length)) {
                 counters.count(Drop.TCP_GAP);
+            } else if (entryFin[e] && length == entryLength[e]) {
+                flow.finAhead = true;
+                flow.finAheadSeq = entrySeq[e] + length;
             }
         }
         return gap;
+    }
+
+    private boolean isKept(TcpFlow flow, int e, int length) {
+        return flow.ahead.keep(
+                Objects.requireNonNull(batch), entryFrame[e], entryFrom[e], entrySeq[e], length, flow.next);
+    }
+
+    /** What was ahead, and is so no more, leaves. False: the flow was reset. */
+    private boolean catchUp(TcpFlow flow, long nowNs) {
+        flow.ahead.drop(flow.next);
+        out.clear();
+        while (!lost && flow.ahead.gather(out, flow.next) > 0) {
+            if (!send(flow, nowNs)) {
+                return false;
+            }
+            flow.ahead.drop(flow.next);
+            out.clear();
+        }
+        return true;
     }
 
     /** Gives {@link #out} to the socket, what it does not take to the stash. False: the flow was reset. */
@@ -253,7 +277,7 @@ final class GuestData {
         }
         flow.next += sent;
         if (sent < total) {
-            reserve(flow); // its room was misjudged: better late than never
+            window.reserve(flow); // its room was misjudged: better late than never
         }
         int kept = sent < total ? stash(flow) : 0;
         flow.next += kept;
@@ -352,7 +376,7 @@ final class GuestData {
 
     /** Moves the edge, and tells the guest what it should know. */
     private void answer(TcpFlow flow, boolean gap, long nowNs) {
-        boolean moved = offer(flow);
+        boolean moved = window.offer(flow);
         if (gap && !flow.gapTold) {
             flow.gapTold = true;
             flow.ackStash = true;
@@ -367,7 +391,7 @@ final class GuestData {
         if (!flow.stashAck.isScheduled()) {
             if (flow.ackNumber() != flow.heldEnd()) {
                 loop.timers().schedule(flow.stashAck, nowNs + STASH_ACK_NS);
-            } else if (!flow.outDue && isShort(flow, flow.edge) && flow.toSocket() == TcpFlow.Half.OPEN) {
+            } else if (!flow.outDue && GuestWindow.isShort(flow, flow.edge) && flow.toSocket() == TcpFlow.Half.OPEN) {
                 flow.looks = Math.min(flow.looks + 1, LOOK_DOUBLINGS);
                 loop.timers().schedule(flow.stashAck, nowNs + (LOOK_NS << flow.looks));
             } else {
@@ -399,87 +423,12 @@ final class GuestData {
         answer(flow, false, nowNs);
     }
 
-    /** Moves the edge to what socket and stash have room for. Whether it has moved. */
-    boolean offer(TcpFlow flow) {
-        if (flow.toSocket() != TcpFlow.Half.OPEN) {
-            return false;
-        }
-        if (!flow.outDue && flow.room <= flow.sndbuf >> 1) {
-            ask(flow);
-            if (flow.room < flow.sndbuf / 3) {
-                owner.watchOut(flow);
-            }
-        }
-        if (isLow(flow)) {
-            reserve(flow);
-        }
-        int candidate = candidate(flow);
-        int step = Math.max(1, Math.min(2 * flow.mss, flow.sndbuf >> 1));
-        boolean moves = Seq.diff(candidate, flow.edge) >= step
-                || Seq.isAfter(candidate, flow.edge) && isShort(flow, flow.edge) && !isShort(flow, candidate);
-        if (moves) {
-            flow.edge = candidate;
-            flow.offered = Math.max(flow.offered, Seq.diff(candidate, flow.next));
-        }
-        giveBack(flow);
-        return moves;
-    }
-
-    /** Whether the guest may soon send more than the socket takes, or uses up its window. */
-    private static boolean isLow(TcpFlow flow) {
-        return flow.outDue
-                || flow.room <= flow.sndbuf >> 1
-                || flow.offered > 0 && Seq.diff(flow.edge, flow.next) <= flow.offered >> 1
-                || isShort(flow, candidate(flow));
-    }
-
-    private static int candidate(TcpFlow flow) {
-        int room = Math.max(0, flow.room);
-        int whole = flow.reserved == 0 ? room - (room >> 3) : room + (flow.reserved - 1) * ChunkPool.CHUNK;
-        int most = flow.ourScale == 0 ? Tcp.WINDOW_MAX : Limits.TCP_WINDOW_BYTES;
-        return flow.taken + Math.min(whole, most) - (1 << flow.ourScale);
-    }
-
-    /** Whether the guest would have to wait with its next segment, which it makes at most half as long as the largest window it saw. */
-    private static boolean isShort(TcpFlow flow, int edge) {
-        return Seq.diff(edge, flow.next) < Math.min(flow.mss, flow.offered >> 1);
-    }
-
-    /** Sets a whole stash aside for {@code flow}, if there are chunks. */
-    private void reserve(TcpFlow flow) {
-        int more = Limits.TCP_STASH_CHUNKS - flow.reserved;
-        if (more > 0 && stashes.promise(more)) {
-            flow.reserved += more;
-        }
-    }
-
-    /** What is not needed for the edge that the guest knows is for other flows. */
-    private void giveBack(TcpFlow flow) {
-        if (flow.reserved == 0 || flow.outDue || !flow.stash.isEmpty()) {
-            return;
-        }
-        int beyond = Seq.diff(flow.edge, flow.taken) - Math.max(0, flow.room);
-        int needed = beyond <= 0 ? 0 : (beyond + ChunkPool.CHUNK - 1) / ChunkPool.CHUNK + 1;
-        if (needed < flow.reserved) {
-            stashes.release(flow.reserved - needed);
-            flow.reserved = needed;
-        }
-    }
-
-    private void ask(TcpFlow flow) {
-        if (os.memInfo(flow.fd, memory) < 0) {
-            return;
-        }
-        flow.sndbuf = memory.sndbuf();
-        flow.room = memory.sndbuf() - memory.wmemQueued();
-    }
-
     /** {@code flow} ends: what lies here of it goes nowhere. */
     void forget(TcpFlow flow) {
         flow.firstEntry = NONE;
         flow.lastEntry = NONE;
         flow.stash.clear();
-        stashes.release(flow.reserved);
-        flow.reserved = 0;
+        flow.ahead.clear();
+        window.forget(flow);
     }
 }

@@ -50,6 +50,7 @@ final class Handshakes implements ConnectionAcceptor {
     private final TcpFlows flows;
     private final TcpSockets sockets;
     private final TcpControl control;
+    private final GuestWindow window;
     private final GuestData guestData;
     private final HostData hostData;
     private final Isn isn;
@@ -58,13 +59,14 @@ final class Handshakes implements ConnectionAcceptor {
     private int mtu;
 
     /** Who does what for connections that are there. */
-    record Data(TcpControl control, GuestData guest, HostData host) {}
+    record Data(TcpControl control, GuestWindow window, GuestData guest, HostData host) {}
 
     Handshakes(TcpTranslator owner, PlaneConfig config, AddressMap addresses, TcpTranslator.Parts parts, Data data) {
         this.owner = owner;
         this.addresses = addresses;
         flows = owner.flows();
         control = data.control();
+        window = data.window();
         guestData = data.guest();
         hostData = data.host();
         loop = parts.loop();
@@ -165,7 +167,7 @@ final class Handshakes implements ConnectionAcceptor {
     /** The peer is there. */
     private void answer(TcpFlow flow, long nowNs) {
         flow.become(TcpFlow.Phase.SYN_ACK_TO_GUEST);
-        boolean ignored = guestData.offer(flow);
+        boolean ignored = window.offer(flow);
         flow.edge = flow.next + Math.clamp(flow.edge - flow.next, 0, Tcp.WINDOW_MAX);
         call(flow, nowNs);
     }
@@ -227,7 +229,7 @@ final class Handshakes implements ConnectionAcceptor {
                 return;
             }
             flow.ourScale = Limits.TCP_WINDOW_SCALE;
-            boolean ignored = guestData.offer(flow);
+            boolean ignored = window.offer(flow);
             flow.edge = flow.next + Math.clamp(flow.edge - flow.next, 0, Tcp.WINDOW_MAX);
             call(flow, nowNs);
         } catch (Throwable t) {
@@ -366,7 +368,7 @@ final class Handshakes implements ConnectionAcceptor {
         flow.recover = flow.una;
         flow.windowAck = flow.una;
         flow.become(TcpFlow.Phase.ESTABLISHED);
-        boolean ignored = guestData.offer(flow);
+        boolean ignored = window.offer(flow);
         loop.ready().add(flow.ready);
     }
 }

@@ -122,6 +122,13 @@ final class TcpFlow extends Flow {
     /** The socket is short of room, and EPOLLOUT will tell of more. */
     boolean outDue;
 
+    /** What came behind a gap. */
+    final Ahead ahead;
+    /** The guest's FIN came, at {@link #finAheadSeq}, and data before it are missing. */
+    boolean finAhead;
+
+    int finAheadSeq;
+
     final ChunkQueue stash;
     /** Chunks promised for the stash. */
     int reserved;
@@ -211,10 +218,11 @@ final class TcpFlow extends Flow {
 
     long deadlineNs;
 
-    TcpFlow(TcpTranslator owner, ChunkPool stashPool, ChunkPool flightPool) {
+    TcpFlow(TcpTranslator owner, TcpFlows.Pools pools) {
         this.owner = owner;
-        stash = new ChunkQueue(stashPool, Limits.TCP_STASH_CHUNKS);
-        flight = new ChunkQueue(flightPool, Limits.TCP_IN_FLIGHT_MOST_BYTES / Limits.TCP_CHUNK_BYTES + 1);
+        ahead = new Ahead(pools.ahead());
+        stash = new ChunkQueue(pools.stashes(), Limits.TCP_STASH_CHUNKS);
+        flight = new ChunkQueue(pools.flights(), Limits.TCP_IN_FLIGHT_MOST_BYTES / Limits.TCP_CHUNK_BYTES + 1);
     }
 
     Phase phase() {
@@ -290,7 +298,7 @@ final class TcpFlow extends Flow {
     /** As new, for a connection whose first sequence number to the guest is {@code isn}. */
     void begin(boolean byHost, long nowNs) {
         assert phase == Phase.CLOSED && fd == Os.NONE && !watched;
-        assert stash.isEmpty() && flight.isEmpty() && reserved == 0 && frames == 0;
+        assert ahead.isEmpty() && stash.isEmpty() && flight.isEmpty() && reserved == 0 && frames == 0;
         become(byHost ? Phase.SYN_TO_GUEST : Phase.SYN_FROM_GUEST);
         toSocket = Half.OPEN;
         toGuest = Half.OPEN;
@@ -301,7 +309,7 @@ final class TcpFlow extends Flow {
         keepsAlive = false;
         next = taken = acked = edge = 0;
         room = sndbuf = 0;
-        outDue = ackStash = ackDue = gapTold = missed = false;
+        outDue = ackStash = ackDue = gapTold = missed = finAhead = false;
         duplicatesDue = offered = looks = 0;
         window = windowMost = windowSeq = windowAck = 0;
         guestScale = ourScale = 0;

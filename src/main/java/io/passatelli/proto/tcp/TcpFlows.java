@@ -15,12 +15,14 @@ final class TcpFlows {
     /** Of sockets, edge-triggered. OUT costs nothing as long as nobody was refused room: then there is no such edge. */
     static final int EVENTS = Epoll.IN | Epoll.OUT | Epoll.RDHUP | Epoll.PRI | Epoll.ET;
 
+    /** The memory that flows share: of what sockets are yet to take, of what came ahead, of what the guest is yet to acknowledge. */
+    record Pools(ChunkPool stashes, ChunkPool ahead, ChunkPool flights) {}
+
     private final TcpTranslator owner;
     private final EventLoop loop;
     private final Os os;
     private final FlowTable table;
-    private final ChunkPool stashes;
-    private final ChunkPool flights;
+    private final Pools pools;
 
     /** Every flow object there is; those not in use are in {@link #pool} too. */
     final TcpFlow[] made = new TcpFlow[Limits.TCP_FLOWS];
@@ -35,10 +37,9 @@ final class TcpFlows {
     private final int mostFromGuest;
     private final int mostFromHost;
 
-    TcpFlows(TcpTranslator owner, TcpTranslator.Parts parts, ChunkPool stashes, ChunkPool flights) {
+    TcpFlows(TcpTranslator owner, TcpTranslator.Parts parts, Pools pools) {
         this.owner = owner;
-        this.stashes = stashes;
-        this.flights = flights;
+        this.pools = pools;
         loop = parts.loop();
         os = loop.os();
         table = parts.flows();
@@ -72,7 +73,7 @@ final class TcpFlows {
         if (poolCount > 0) {
             flow = pool[--poolCount];
         } else {
-            flow = new TcpFlow(owner, stashes, flights);
+            flow = new TcpFlow(owner, pools);
             made[madeCount++] = flow;
         }
         int index = table.insert(key, flow);

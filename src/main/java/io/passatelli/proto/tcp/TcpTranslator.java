@@ -94,12 +94,15 @@ public final class TcpTranslator implements Handler {
         counters = parts.counters();
         ChunkPool stashes = new ChunkPool(Limits.TCP_STASH_BYTES);
         ChunkPool flights = new ChunkPool(Limits.TCP_FLIGHT_BYTES);
-        flows = new TcpFlows(this, parts, stashes, flights);
+        ChunkPool ahead = new ChunkPool(Limits.TCP_AHEAD_BYTES);
+        flows = new TcpFlows(this, parts, new TcpFlows.Pools(stashes, ahead, flights));
         control = new TcpControl(parts.link(), parts.composer());
-        guestData = new GuestData(this, parts, control, stashes);
+        GuestWindow window = new GuestWindow(this, os, stashes);
+        guestData = new GuestData(this, parts, control, window);
         hostData = new HostData(this, parts, control, flights);
         recovery = new Recovery(this, loop, control, hostData);
-        handshakes = new Handshakes(this, config, addresses, parts, new Handshakes.Data(control, guestData, hostData));
+        handshakes = new Handshakes(
+                this, config, addresses, parts, new Handshakes.Data(control, window, guestData, hostData));
         flows.type(loop.register(this));
     }
 
