@@ -78,9 +78,18 @@ public record Ip(long high, long low) implements Comparable<Ip> {
         return high == 0 && low == (V4_PREFIX | 0xffffffffL);
     }
 
+    /** 0/8, RFC 1122 §3.2.1.3: nobody, or who does not know its address yet. */
+    public static boolean isThisNetwork(long high, long low) {
+        return isV4(high, low) && (low >>> 24 & 0xff) == 0;
+    }
+
     /** Neither unspecified, nor multicast, nor broadcast: can be one host's own. */
+    public static boolean isUnicast(long high, long low) {
+        return !isUnspecified(high, low) && !isMulticast(high, low) && !isBroadcast(high, low);
+    }
+
     public boolean isUnicast() {
-        return !isUnspecified() && !isMulticast() && !isBroadcast(high, low);
+        return isUnicast(high, low);
     }
 
     /** Reads dotted IPv4 or RFC 4291 IPv6 text; throws {@link IllegalArgumentException} that says what is wrong. */

@@ -206,6 +206,9 @@ public final class Limits {
     /** Of these, a second apart; the others double (net.ipv4.tcp_syn_linear_timeouts). */
     public static final int TCP_SYN_LINEAR_RETRIES = 4;
 
+    /** So many acknowledgments of the same number say that a segment was lost, either way, RFC 5681 §3.2. */
+    public static final int TCP_DUPLICATES = 3;
+
     /** After this without a word of the guest it is asked whether it is still there, seconds. */
     public static final int TCP_KEEPALIVE_S = 30;
 

@@ -263,10 +263,10 @@ public final class IcmpTranslator implements Handler {
      * the unspecified address for its own loopback, which the guest reaches by its name for it only; so it does with v4-mapped forms of it.
      */
     private static boolean mayPing(int protocol, long high, long low) {
-        if (Ip.isMulticast(high, low) || Ip.isLoopback(high, low) || Ip.isUnspecified(high, low)) {
+        if (!Ip.isUnicast(high, low) || Ip.isLoopback(high, low)) {
             return false;
         }
-        return protocol == Ip4.ICMP ? !Ip.isBroadcast(high, low) && (low >>> 24 & 0xff) != 0 : !Ip.isV4(high, low);
+        return protocol == Ip4.ICMP ? !Ip.isThisNetwork(high, low) : !Ip.isV4(high, low);
     }
 
     @Override

@@ -70,8 +70,4 @@ final class ChunkPool {
         promised -= count;
         assert promised >= 0 : promised;
     }
-
-    int promised() {
-        return promised;
-    }
 }

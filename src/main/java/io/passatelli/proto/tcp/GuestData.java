@@ -14,7 +14,6 @@ import io.passatelli.wire.Frame;
 import io.passatelli.wire.Seq;
 import org.jspecify.annotations.Nullable;
 
-import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -46,7 +45,6 @@ final class GuestData {
     private static final int RANGES = RxBatch.PIECES + 1;
 
     private static final long STASH_ACK_NS = Limits.TCP_STASH_ACK_MS * 1_000_000L;
-    private static final int DUPLICATES = 3;
 
     /** A look at a socket that is neither full nor has room for the guest's next segment, the first and the longest time between. */
     private static final long LOOK_NS = 1_000_000;
@@ -88,7 +86,6 @@ final class GuestData {
         loop = parts.loop();
         os = loop.os();
         counters = parts.counters();
-        Arrays.fill(entryNext, NONE);
     }
 
     /** Remembers frame {@code i} of {@code from}, whose sequence number is {@code seq}, until {@link #endBatch}. */
@@ -162,13 +159,13 @@ final class GuestData {
         sawOld = false;
         sawFin = false;
         lost = false;
-        if (!gather(flow, nowNs) || !send(flow, nowNs)) {
+        if (!gather(flow) || !send(flow)) {
             return; // a reset
         }
         boolean gap = keepAhead(flow);
         flow.firstEntry = NONE;
         flow.lastEntry = NONE;
-        if (!flow.ahead.isEmpty() && !catchUp(flow, nowNs)) {
+        if (!flow.ahead.isEmpty() && !catchUp(flow)) {
             return;
         }
         gap |= !flow.ahead.isEmpty();
@@ -188,7 +185,7 @@ final class GuestData {
     }
 
     /** Puts all ranges that are in order into {@link #out}; it is sent when it is full. False: the flow has ended by that. */
-    private boolean gather(TcpFlow flow, long nowNs) {
+    private boolean gather(TcpFlow flow) {
         int expected = flow.next;
         boolean progress = true;
         while (progress && !sawFin) {
@@ -206,7 +203,7 @@ final class GuestData {
                     continue;
                 }
                 if (out.capacity() - out.count() < RANGES) {
-                    if (!send(flow, nowNs)) {
+                    if (!send(flow)) {
                         return false;
                     }
                     out.clear();
@@ -249,11 +246,11 @@ final class GuestData {
     }
 
     /** What was ahead, and is so no more, leaves. False: the flow was reset. */
-    private boolean catchUp(TcpFlow flow, long nowNs) {
+    private boolean catchUp(TcpFlow flow) {
         flow.ahead.drop(flow.next);
         out.clear();
         while (!lost && flow.ahead.gather(out, flow.next) > 0) {
-            if (!send(flow, nowNs)) {
+            if (!send(flow)) {
                 return false;
             }
             flow.ahead.drop(flow.next);
@@ -263,14 +260,14 @@ final class GuestData {
     }
 
     /** Gives {@link #out} to the socket, what it does not take to the stash. False: the flow was reset. */
-    private boolean send(TcpFlow flow, long nowNs) {
+    private boolean send(TcpFlow flow) {
         int total = (int) out.total();
         if (total == 0 || lost) {
             return true;
         }
         int sent = 0;
         if (flow.stash.isEmpty()) {
-            sent = push(flow, nowNs);
+            sent = push(flow);
             if (sent < 0) {
                 return false;
             }
@@ -290,14 +287,14 @@ final class GuestData {
     }
 
     /** One sendmsg(2) of {@link #out}. Returns the bytes taken, also off {@link #out}; -1: the flow was reset. */
-    private int push(TcpFlow flow, long nowNs) {
+    private int push(TcpFlow flow) {
         long asked = out.total();
         long n = os.sendmsg(flow.fd, out, FLAGS);
         if (n == -Errno.EAGAIN || n == -Errno.ENOBUFS || n == -Errno.ENOMEM) {
             n = 0;
         }
         if (n < 0) {
-            owner.onSocketError(flow, nowNs);
+            owner.onSocketError(flow);
             return -1;
         }
         flow.taken += (int) n;
@@ -331,21 +328,21 @@ final class GuestData {
         flow.outDue = false;
         flow.sndbuf = 0; // ask
         flow.room = 0;
-        if (!flow.stash.isEmpty() && !drain(flow, nowNs)) {
+        if (!flow.stash.isEmpty() && !drain(flow)) {
             return;
         }
         if (flow.missed && !flow.outDue) {
             flow.missed = false;
-            flow.duplicatesDue = DUPLICATES;
+            flow.duplicatesDue = Limits.TCP_DUPLICATES;
         }
         answer(flow, false, nowNs);
     }
 
     /** The stash goes to the socket, as far as it takes it. False: the flow has ended. */
-    private boolean drain(TcpFlow flow, long nowNs) {
+    private boolean drain(TcpFlow flow) {
         out.clear();
         flow.stash.gather(out);
-        int n = push(flow, nowNs);
+        int n = push(flow);
         if (n < 0) {
             return false;
         }
@@ -361,7 +358,7 @@ final class GuestData {
     private boolean relayFin(TcpFlow flow) {
         int rc = os.shutdown(flow.fd, Socket.SHUT_WR);
         if (rc < 0) {
-            owner.reset(flow, Drop.TCP_RESET_BY_HOST);
+            owner.onSocketError(flow);
             return false;
         }
         flow.taken = flow.next;
@@ -380,7 +377,7 @@ final class GuestData {
         if (gap && !flow.gapTold) {
             flow.gapTold = true;
             flow.ackStash = true;
-            flow.duplicatesDue = DUPLICATES;
+            flow.duplicatesDue = Limits.TCP_DUPLICATES;
         }
         if (sawOld) {
             flow.ackStash = true;

@@ -21,6 +21,7 @@ import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Ip6;
 import io.passatelli.wire.Tcp;
 import io.passatelli.wire.TcpOptions;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How connections come about.
@@ -167,13 +168,13 @@ final class Handshakes implements ConnectionAcceptor {
     /** The peer is there. */
     private void answer(TcpFlow flow, long nowNs) {
         flow.become(TcpFlow.Phase.SYN_ACK_TO_GUEST);
-        boolean ignored = window.offer(flow);
-        flow.edge = flow.next + Math.clamp(flow.edge - flow.next, 0, Tcp.WINDOW_MAX);
         call(flow, nowNs);
     }
 
-    /** SYN, or SYN,ACK, for the first time. */
+    /** SYN, or SYN,ACK, for the first time; the window in it is not scaled, RFC 7323 §2.2. */
     private void call(TcpFlow flow, long nowNs) {
+        boolean ignored = window.offer(flow);
+        flow.edge = flow.next + Math.clamp(flow.edge - flow.next, 0, Tcp.WINDOW_MAX);
         flow.seq = flow.high = flow.una + 1;
         flow.timed = true;
         flow.timedSeq = flow.seq;
@@ -229,8 +230,6 @@ final class Handshakes implements ConnectionAcceptor {
                 return;
             }
             flow.ourScale = Limits.TCP_WINDOW_SCALE;
-            boolean ignored = window.offer(flow);
-            flow.edge = flow.next + Math.clamp(flow.edge - flow.next, 0, Tcp.WINDOW_MAX);
             call(flow, nowNs);
         } catch (Throwable t) {
             owner.onFault(flow);
@@ -239,7 +238,7 @@ final class Handshakes implements ConnectionAcceptor {
     }
 
     /** A flow for what {@code listener} accepted of {@code peer}; null: none can be, and it is counted why. */
-    private @org.jspecify.annotations.Nullable TcpFlow accept(ConnectionListener listener, SockAddr peer, long nowNs) {
+    private @Nullable TcpFlow accept(ConnectionListener listener, SockAddr peer, long nowNs) {
         if (!owner.isOn() || !hostData.isUp() || !inbound.see(peer.high(), peer.low())) {
             counters.count(owner.isOn() ? Drop.TCP_NO_GUEST : Drop.TCP_OFF);
             return null;
@@ -305,9 +304,7 @@ final class Handshakes implements ConnectionAcceptor {
             return false;
         }
         if ((flags & (Tcp.SYN | Tcp.ACK)) == (Tcp.SYN | Tcp.ACK) && acks) {
-            int queue = flow.queue;
             hear(flow, f);
-            flow.queue = queue;
             flow.una = flow.high;
             establish(flow, nowNs);
             flow.ackDue = true;

@@ -1,7 +1,6 @@
 package io.passatelli.proto.tcp;
 
 import io.passatelli.base.HotPath;
-import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
@@ -13,8 +12,6 @@ import io.passatelli.os.IoVec;
 import io.passatelli.os.Os;
 import io.passatelli.os.Socket;
 import io.passatelli.wire.Checksum;
-import io.passatelli.wire.Ethernet;
-import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Offload;
 import io.passatelli.wire.Seq;
 import io.passatelli.wire.Tcp;
@@ -87,10 +84,9 @@ final class HostData {
 
     /** Sets what a segment and a frame hold, for a guest that takes segments of {@code mss}. */
     void fit(TcpFlow flow, int mss) {
-        boolean v4 = Ip.isV4(flow.guestHigh(), flow.guestLow());
         int most = Math.min(PAYLOAD_MOST, frameBytes - TcpControl.headers(flow));
         flow.mss = Math.clamp(mss, Limits.TCP_MSS_LEAST, most);
-        boolean bursts = offloads.csum() && (v4 ? offloads.tso4() : offloads.tso6());
+        boolean bursts = offloads.csum() && (flow.isV4() ? offloads.tso4() : offloads.tso6());
         flow.unit = bursts ? most / flow.mss * flow.mss : flow.mss;
     }
 
@@ -146,7 +142,7 @@ final class HostData {
             return -1;
         }
         if (n < 0) {
-            owner.onSocketError(flow, nowNs);
+            owner.onSocketError(flow);
             return -1;
         }
         if (n == 0) {
@@ -158,15 +154,10 @@ final class HostData {
         if (n < room && !flow.urgent && !flow.failed) {
             flow.readable = flow.ending; // a short read has emptied the socket
             if (flow.ending && flow.flight.length() < wanted) {
-                return n + Math.max(0, readEnd(flow, nowNs));
+                return n + Math.max(0, read(flow, nowNs)); // the peer's FIN can go with the last of its data
             }
         }
         return n;
-    }
-
-    /** The peer has sent its FIN, and its data have been read: so it can go with the last of them. */
-    private int readEnd(TcpFlow flow, long nowNs) {
-        return read(flow, nowNs);
     }
 
     /** What {@code flow} may have in flight: no more than its share, but two frames at least. */
@@ -217,9 +208,6 @@ final class HostData {
             return -1;
         }
         flow.seq += sent + (finWent ? 1 : 0);
-        if (finWent && flow.toGuest() == TcpFlow.Half.FIN_SEEN) {
-            flow.toGuestBecomes(TcpFlow.Half.FIN_RELAYED);
-        }
         sent(flow, first, idle, nowNs);
         return sent;
     }
@@ -240,9 +228,6 @@ final class HostData {
             return -1;
         }
         flow.seq = flow.flightEnd() + 1;
-        if (flow.toGuest() == TcpFlow.Half.FIN_SEEN) {
-            flow.toGuestBecomes(TcpFlow.Half.FIN_RELAYED);
-        }
         sent(flow, first, idle, nowNs);
         return 0;
     }
@@ -250,6 +235,9 @@ final class HostData {
     /** What lies before {@code flow.seq} has left, {@code first}: for the first time; {@code idle}: nothing was in flight before. */
     private void sent(TcpFlow flow, boolean first, boolean idle, long nowNs) {
         flow.high = Seq.max(flow.high, flow.seq);
+        if (flow.toGuest() == TcpFlow.Half.FIN_SEEN && Seq.isAfter(flow.seq, flow.flightEnd())) {
+            flow.toGuestBecomes(TcpFlow.Half.FIN_RELAYED);
+        }
         flow.persisting = false;
         if (first && !flow.timed) {
             flow.timed = true;
@@ -293,7 +281,7 @@ final class HostData {
         if (lossless) {
             return;
         }
-        int now = (flow.inFlight() + flow.unit - 1) / flow.unit;
+        int now = flow.framesInFlight();
         frames += now - flow.frames;
         boolean fewer = now < flow.frames;
         flow.frames = now;
@@ -379,8 +367,7 @@ final class HostData {
         offload.csumStart = headers - Tcp.LENGTH;
         offload.csumOffset = Tcp.CHECKSUM;
         if (payload > flow.mss) {
-            boolean v4 = headers == Ethernet.LENGTH + Ip4.LENGTH + Tcp.LENGTH;
-            offload.gsoType = v4 ? Offload.GSO_TCPV4 : Offload.GSO_TCPV6;
+            offload.gsoType = flow.isV4() ? Offload.GSO_TCPV4 : Offload.GSO_TCPV6;
             offload.gsoSize = flow.mss;
             offload.hdrLen = headers;
         }

@@ -18,7 +18,6 @@ import io.passatelli.wire.Seq;
  */
 @HotPath
 final class Recovery {
-    private static final int DUPLICATES = 3;
     /** With fewer frames in flight the first duplicate acknowledgment says as much as three, RFC 5827. */
     private static final int FEW_FRAMES = 4;
 
@@ -110,8 +109,7 @@ final class Recovery {
     }
 
     private void duplicate(TcpFlow flow, long nowNs) {
-        int inFlight = (flow.inFlight() + flow.unit - 1) / flow.unit;
-        int enough = inFlight < FEW_FRAMES ? 1 : DUPLICATES;
+        int enough = flow.framesInFlight() < FEW_FRAMES ? 1 : Limits.TCP_DUPLICATES;
         if (++flow.duplicates != enough || flow.recovering || Seq.isBefore(flow.una, flow.recover)) {
             return;
         }

@@ -108,12 +108,8 @@ final class TcpControl {
         Tcp.window(scratch, tcp, 0);
         checksum(flow, scratch, tcp, Tcp.LENGTH);
         if (!link.control(flow.queue, scratch, 0, headers, plain) && resets < Limits.TCP_RESETS_WAITING) {
-            MemorySegment.copy(
-                    scratch,
-                    0,
-                    waiting,
-                    (long) resets * HEADERS_MOST,
-                    headers); // of more, the guest's next word brings another
+            // of more, the guest's next word brings another
+            MemorySegment.copy(scratch, 0, waiting, (long) resets * HEADERS_MOST, headers);
             waitingLength[resets] = headers;
             waitingQueue[resets++] = flow.queue;
         }
@@ -127,12 +123,9 @@ final class TcpControl {
             sent++;
         }
         resets -= sent;
-        for (int i = 0; i < resets && sent > 0; i++) {
-            long from = (long) (i + sent) * HEADERS_MOST;
-            MemorySegment.copy(waiting, from, waiting, (long) i * HEADERS_MOST, waitingLength[i + sent]);
-            waitingLength[i] = waitingLength[i + sent];
-            waitingQueue[i] = waitingQueue[i + sent];
-        }
+        MemorySegment.copy(waiting, (long) sent * HEADERS_MOST, waiting, 0, (long) resets * HEADERS_MOST);
+        System.arraycopy(waitingLength, sent, waitingLength, 0, resets);
+        System.arraycopy(waitingQueue, sent, waitingQueue, 0, resets);
     }
 
     /** The guest is gone. */

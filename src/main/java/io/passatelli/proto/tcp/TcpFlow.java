@@ -1,6 +1,7 @@
 package io.passatelli.proto.tcp;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.TimerWheel;
 import io.passatelli.flow.Flow;
@@ -256,6 +257,11 @@ final class TcpFlow extends Flow {
     }
 
     @HotPath
+    boolean isV4() {
+        return Ip.isV4(guestHigh(), guestLow());
+    }
+
+    @HotPath
     boolean isOpen() {
         return phase == Phase.ESTABLISHED;
     }
@@ -264,6 +270,12 @@ final class TcpFlow extends Flow {
     @HotPath
     int inFlight() {
         return Seq.diff(seq, una);
+    }
+
+    /** The frames that {@link #inFlight} makes. */
+    @HotPath
+    int framesInFlight() {
+        return (inFlight() + unit - 1) / unit;
     }
 
     /** Behind the last byte that was read from the socket: where our FIN stands, or will. */
@@ -329,39 +341,31 @@ final class TcpFlow extends Flow {
         una = seq = high = recover = isn;
     }
 
-    private final class Retransmit extends TimerWheel.Timer {
+    private abstract class Due extends TimerWheel.Timer {
+        @Override
+        public final void onFault(Throwable thrown) {
+            owner.onFault(TcpFlow.this);
+        }
+    }
+
+    private final class Retransmit extends Due {
         @Override
         protected void due(long nowNs) {
             owner.onRetransmit(TcpFlow.this, nowNs);
         }
-
-        @Override
-        public void onFault(Throwable thrown) {
-            owner.onFault(TcpFlow.this);
-        }
     }
 
-    private final class StashAck extends TimerWheel.Timer {
+    private final class StashAck extends Due {
         @Override
         protected void due(long nowNs) {
             owner.onStashAck(TcpFlow.this, nowNs);
         }
-
-        @Override
-        public void onFault(Throwable thrown) {
-            owner.onFault(TcpFlow.this);
-        }
     }
 
-    private final class Idle extends TimerWheel.Timer {
+    private final class Idle extends Due {
         @Override
         protected void due(long nowNs) {
             owner.onIdle(TcpFlow.this, nowNs);
-        }
-
-        @Override
-        public void onFault(Throwable thrown) {
-            owner.onFault(TcpFlow.this);
         }
     }
 

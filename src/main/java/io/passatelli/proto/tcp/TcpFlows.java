@@ -43,7 +43,7 @@ final class TcpFlows {
         loop = parts.loop();
         os = loop.os();
         table = parts.flows();
-        long descriptors = Math.max(1, parts.openFiles() - Math.min(Limits.OTHER_DESCRIPTORS, parts.openFiles() / 2));
+        long descriptors = FlowTable.descriptors(parts.openFiles());
         most = (int) Math.min(Limits.TCP_FLOWS, descriptors);
         mostFromGuest = (int) Math.min(Limits.TCP_FLOWS_FROM_GUEST, Math.max(1, descriptors / 4 * 3));
         mostFromHost = (int) Math.min(Limits.TCP_FLOWS_FROM_HOST, Math.max(1, descriptors / 4 * 3));

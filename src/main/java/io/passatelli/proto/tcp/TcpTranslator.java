@@ -179,11 +179,9 @@ public final class TcpTranslator implements Handler {
     @HotPath
     private static boolean isUnicast(long high, long low, boolean v4) {
         return Ip.isV4(high, low) == v4
+                && Ip.isUnicast(high, low)
                 && !Ip.isLoopback(high, low)
-                && !Ip.isMulticast(high, low)
-                && !Ip.isUnspecified(high, low)
-                && !Ip.isBroadcast(high, low)
-                && !(v4 && (low >>> 24 & 0xff) == 0);
+                && !Ip.isThisNetwork(high, low);
     }
 
     @HotPath
@@ -347,13 +345,13 @@ public final class TcpTranslator implements Handler {
     private void onError(TcpFlow flow, long nowNs) {
         flow.failed = true;
         long ignored = hostData.pump(flow, Limits.QUANTUM_BYTES, nowNs);
-        if (flow.index() != FlowTable.NONE && flow.failed) {
-            reset(flow, Drop.TCP_RESET_BY_HOST);
+        if (flow.index() != FlowTable.NONE) {
+            onSocketError(flow);
         }
     }
 
     /** A call on the socket failed for good: the peer is gone. */
-    void onSocketError(TcpFlow flow, long nowNs) {
+    void onSocketError(TcpFlow flow) {
         reset(flow, Drop.TCP_RESET_BY_HOST);
     }
 

@@ -56,7 +56,7 @@ final class UdpFlows {
         table = parts.flows();
         host4 = config.host4();
         host6 = config.host6();
-        long descriptors = Math.max(1, parts.openFiles() - Math.min(Limits.OTHER_DESCRIPTORS, parts.openFiles() / 2));
+        long descriptors = FlowTable.descriptors(parts.openFiles());
         most = (int) Math.min(Limits.UDP_FLOWS, descriptors);
         mostFromGuest = (int) Math.min(Limits.UDP_FLOWS_FROM_GUEST, descriptors / 4 * 3);
         mostFromHost = (int) Math.min(Limits.UDP_FLOWS_FROM_HOST, descriptors / 2);

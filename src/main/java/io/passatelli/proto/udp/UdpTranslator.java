@@ -194,11 +194,7 @@ public final class UdpTranslator implements Handler {
 
     @HotPath
     private static boolean isUnicast(long high, long low, boolean v4) {
-        return Ip.isV4(high, low) == v4
-                && !Ip.isLoopback(high, low)
-                && !Ip.isMulticast(high, low)
-                && !Ip.isUnspecified(high, low)
-                && !Ip.isBroadcast(high, low);
+        return Ip.isV4(high, low) == v4 && Ip.isUnicast(high, low) && !Ip.isLoopback(high, low);
     }
 
     /** Linux takes unspecified for its loopback; "this network" (RFC 1122 §3.2.1.3) is nobody. */
@@ -207,7 +203,7 @@ public final class UdpTranslator implements Handler {
         return Ip.isV4(high, low) == v4
                 && !Ip.isLoopback(high, low)
                 && !Ip.isUnspecified(high, low)
-                && !(v4 && (low >>> 24 & 0xff) == 0);
+                && !Ip.isThisNetwork(high, low);
     }
 
     /** Over pseudo-header, header and payload, which may lie in pieces. */
