@@ -40,7 +40,7 @@ final class FragmentMemory {
     }
 
     private void make() {
-        MemorySegment step = Arena.global().allocate((long) STEP * CHUNK, 64);
+        MemorySegment step = Arena.ofAuto().allocate((long) STEP * CHUNK, 64);
         for (int i = 0; i < STEP; i++) {
             free[freeCount++] = step.asSlice((long) i * CHUNK, CHUNK);
         }

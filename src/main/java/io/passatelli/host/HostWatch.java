@@ -60,7 +60,7 @@ public final class HostWatch implements AutoCloseable {
     private final EpollEvents events = new EpollEvents(2);
     private final IoVec vector = new IoVec(1);
     /** What does not fit is thrown away: that there was something is all that counts. */
-    private final MemorySegment buffer = Arena.global().allocate(64, 8);
+    private final MemorySegment buffer = Arena.ofAuto().allocate(64, 8);
 
     private final int netlink;
     private final int wake;

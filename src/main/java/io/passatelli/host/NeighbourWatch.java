@@ -50,7 +50,7 @@ public final class NeighbourWatch implements Handler, AutoCloseable {
     private final int fd;
     private int type;
     private final IoVec vector = new IoVec(1);
-    private final MemorySegment buffer = Arena.global().allocate(Limits.NETLINK_READ_BYTES, 8);
+    private final MemorySegment buffer = Arena.ofAuto().allocate(Limits.NETLINK_READ_BYTES, 8);
 
     private NeighbourWatch(EventLoop loop, int fd, Listener listener) {
         this.loop = loop;

@@ -47,7 +47,7 @@ public final class PcapLink implements Link {
     /** From the loop's time to the time of day, ns. */
     private final long wallOffsetNs;
 
-    private final MemorySegment buffer = Arena.global().allocate(Limits.PCAP_BUFFER_BYTES, 8);
+    private final MemorySegment buffer = Arena.ofAuto().allocate(Limits.PCAP_BUFFER_BYTES, 8);
     private final ByteBuffer bytes = buffer.asByteBuffer();
     private int end;
     private boolean capturing = true;

@@ -27,7 +27,7 @@ final class StreamReceiver {
     static final ValueLayout.OfInt LENGTH = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
     private static final int FRAME_ROOM = PREFIX + Limits.FRAME_BYTES;
 
-    private final MemorySegment buffer = Arena.global().allocate(Limits.STREAM_BUFFER_BYTES + FRAME_ROOM, 64);
+    private final MemorySegment buffer = Arena.ofAuto().allocate(Limits.STREAM_BUFFER_BYTES + FRAME_ROOM, 64);
     private final int capacity = (int) buffer.byteSize();
     private final IoVec room = new IoVec(1);
     private final Counters counters;

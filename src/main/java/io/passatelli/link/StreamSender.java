@@ -24,8 +24,8 @@ final class StreamSender {
     private static final int FLAGS = Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL;
 
     private final MemorySegment slots =
-            Arena.global().allocate(Limits.STREAM_BUFFER_BYTES + PREFIX + Limits.FRAME_BYTES, 64);
-    private final MemorySegment queue = Arena.global().allocate(Limits.STREAM_CONTROL_BYTES, 64);
+            Arena.ofAuto().allocate(Limits.STREAM_BUFFER_BYTES + PREFIX + Limits.FRAME_BYTES, 64);
+    private final MemorySegment queue = Arena.ofAuto().allocate(Limits.STREAM_CONTROL_BYTES, 64);
     /** The rest, the queue, and of each frame its head and its borrowed payload. */
     private final IoVec out = new IoVec(2 + 2 * Limits.TX_BATCH_FRAMES);
 

@@ -36,14 +36,14 @@ public final class TapLink extends EdgeLink {
     private static final int ALIGN = 64;
 
     private final MemorySegment received =
-            Arena.global().allocate(Limits.TAP_BATCH_BYTES + VnetHeader.LENGTH + Limits.FRAME_BYTES + ALIGN, ALIGN);
-    private final MemorySegment slots = Arena.global().allocate(Limits.TAP_BUFFER_BYTES, ALIGN);
-    private final MemorySegment zeros = Arena.global().allocate(Limits.FRAME_MIN_BYTES);
+            Arena.ofAuto().allocate(Limits.TAP_BATCH_BYTES + VnetHeader.LENGTH + Limits.FRAME_BYTES + ALIGN, ALIGN);
+    private final MemorySegment slots = Arena.ofAuto().allocate(Limits.TAP_BUFFER_BYTES, ALIGN);
+    private final MemorySegment zeros = Arena.ofAuto().allocate(Limits.FRAME_MIN_BYTES);
     private final IoVec in = new IoVec(1);
     /** Vnet header, header, borrowed payload, padding. */
     private final IoVec out = new IoVec(4);
 
-    private final MemorySegment controlOffload = Arena.global().allocate(VnetHeader.LENGTH, 8);
+    private final MemorySegment controlOffload = Arena.ofAuto().allocate(VnetHeader.LENGTH, 8);
     private final Caps caps;
     /** Of the header before each frame. */
     private final int before;

@@ -45,7 +45,7 @@ public final class Mailbox {
     private final Os os;
     private final int eventfd;
     private final IoVec one = counter(1); // never changes, so that any thread may write from it
-    private final MemorySegment read = Arena.global().allocate(JAVA_LONG);
+    private final MemorySegment read = Arena.ofAuto().allocate(JAVA_LONG);
     private final IoVec readInto = new IoVec(1);
 
     private final AtomicReferenceArray<@Nullable Runnable> slots = new AtomicReferenceArray<>(CAPACITY);

@@ -58,10 +58,10 @@ public final class Datagrams {
         assert capacity > 0 && rangesEach > 0 && capacity * rangesEach <= Limits.IOVECS;
         this.capacity = capacity;
         this.rangesEach = rangesEach;
-        headers = Arena.global().allocate((long) capacity * SIZE, 8);
-        ranges = Arena.global().allocate((long) capacity * rangesEach * IOVEC, 8);
-        names = Arena.global().allocate((long) capacity * SockAddr.CAPACITY_IN6, 8);
-        controls = Arena.global().allocate((long) capacity * CONTROL, 8);
+        headers = Arena.ofAuto().allocate((long) capacity * SIZE, 8);
+        ranges = Arena.ofAuto().allocate((long) capacity * rangesEach * IOVEC, 8);
+        names = Arena.ofAuto().allocate((long) capacity * SockAddr.CAPACITY_IN6, 8);
+        controls = Arena.ofAuto().allocate((long) capacity * CONTROL, 8);
         rangeSegments = new MemorySegment[capacity * rangesEach];
         rangeOffsets = new long[capacity * rangesEach];
         rangeCounts = new int[capacity];

@@ -20,7 +20,7 @@ public final class EpollEvents {
 
     public EpollEvents(int capacity) {
         this.capacity = capacity;
-        this.segment = Arena.global().allocate((long) capacity * SIZE, 8);
+        this.segment = Arena.ofAuto().allocate((long) capacity * SIZE, 8);
     }
 
     public int capacity() {

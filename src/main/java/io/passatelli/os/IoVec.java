@@ -29,7 +29,7 @@ public final class IoVec {
     /** At most {@code capacity} ranges, and never more than {@link Limits#IOVECS}. */
     public IoVec(int capacity) {
         assert capacity > 0 && capacity <= Limits.IOVECS : capacity;
-        array = Arena.global().allocate((long) capacity * SIZE, 8);
+        array = Arena.ofAuto().allocate((long) capacity * SIZE, 8);
         segments = new MemorySegment[capacity];
         offsets = new long[capacity];
         clear();

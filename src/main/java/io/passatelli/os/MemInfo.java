@@ -17,7 +17,7 @@ public final class MemInfo {
     private static final long SNDBUF = 3 * Integer.BYTES;
     private static final long WMEM_QUEUED = 5 * Integer.BYTES;
 
-    final MemorySegment segment = Arena.global().allocate(SIZE, Integer.BYTES);
+    final MemorySegment segment = Arena.ofAuto().allocate(SIZE, Integer.BYTES);
 
     /** Bound of what waits to be sent, bytes with the kernel's overhead (SK_MEMINFO_SNDBUF). */
     public int sndbuf() {

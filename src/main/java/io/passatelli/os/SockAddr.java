@@ -33,7 +33,7 @@ public final class SockAddr {
     private static final ValueLayout.OfInt IN_ADDR = JAVA_INT.withOrder(ByteOrder.BIG_ENDIAN);
     private static final ValueLayout.OfLong IN6_HALF = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
-    final MemorySegment segment = Arena.global().allocate(CAPACITY, 8);
+    final MemorySegment segment = Arena.ofAuto().allocate(CAPACITY, 8);
     private int length;
 
     /** Sets an endpoint; {@code port} 0 to 65535, {@code scopeId} an interface index or 0 (IPv6 only). */

@@ -28,7 +28,7 @@ public final class SocketError {
     public static final int ORIGIN_LOCAL = 1;
 
     /** Payload of the packet in question, as far as the queue has it. */
-    public final MemorySegment payload = Arena.global().allocate(Limits.SOCKET_ERROR_BYTES, 8);
+    public final MemorySegment payload = Arena.ofAuto().allocate(Limits.SOCKET_ERROR_BYTES, 8);
 
     /** Bytes in {@link #payload}. */
     public int length;
@@ -71,7 +71,7 @@ public final class SocketError {
     private static final ValueLayout.OfLong ADDRESS6 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
     /** A {@code struct msghdr} with all that it points to but the payload. */
-    private final MemorySegment call = Arena.global().allocate(CONTROL_AT + CONTROL_BYTES, 8);
+    private final MemorySegment call = Arena.ofAuto().allocate(CONTROL_AT + CONTROL_BYTES, 8);
 
     /** Lays out the call; the address of its {@code struct msghdr}. */
     long prepare() {

@@ -22,7 +22,7 @@ public final class ArpResponder {
     private final GuestState guest;
     private final FrameComposer composer;
     private final Link link;
-    private final MemorySegment out = Arena.global().allocate(FrameComposer.ETHERNET_ARP);
+    private final MemorySegment out = Arena.ofAuto().allocate(FrameComposer.ETHERNET_ARP);
     private final Offload offload = new Offload();
 
     public ArpResponder(GuestState guest, FrameComposer composer, Link link) {

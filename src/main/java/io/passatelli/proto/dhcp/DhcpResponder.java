@@ -38,8 +38,8 @@ public final class DhcpResponder {
     private final FrameComposer composer;
     private final Link link;
     private @Nullable DhcpAnswers answers;
-    private final MemorySegment in = Arena.global().allocate(Udp.LENGTH + Limits.DHCP_MESSAGE_BYTES, 8);
-    private final MemorySegment out = Arena.global().allocate(Limits.CONTROL_FRAME_BYTES, 8);
+    private final MemorySegment in = Arena.ofAuto().allocate(Udp.LENGTH + Limits.DHCP_MESSAGE_BYTES, 8);
+    private final MemorySegment out = Arena.ofAuto().allocate(Limits.CONTROL_FRAME_BYTES, 8);
     private final Offload offload = new Offload();
 
     public DhcpResponder(PlaneConfig config, GuestState guest, FrameComposer composer, Link link) {

@@ -46,8 +46,8 @@ public final class Dhcp6Responder {
     private final GuestState guest;
     private final FrameComposer composer;
     private final Link link;
-    private final MemorySegment in = Arena.global().allocate(Udp.LENGTH + Limits.DHCP_MESSAGE_BYTES, 8);
-    private final MemorySegment out = Arena.global().allocate(Limits.CONTROL_FRAME_BYTES, 8);
+    private final MemorySegment in = Arena.ofAuto().allocate(Udp.LENGTH + Limits.DHCP_MESSAGE_BYTES, 8);
+    private final MemorySegment out = Arena.ofAuto().allocate(Limits.CONTROL_FRAME_BYTES, 8);
     private final Offload offload = new Offload();
     private @Nullable Dhcp6Answers answers;
     private int mostBytes;

@@ -52,7 +52,7 @@ final class EchoReplies {
     private final SockAddr from = new SockAddr();
     private final ReadyList waiting = new ReadyList();
 
-    private final MemorySegment message = Arena.global().allocate(Limits.FRAME_BYTES, 8);
+    private final MemorySegment message = Arena.ofAuto().allocate(Limits.FRAME_BYTES, 8);
     /** Bytes of the reply in {@link #message} that the link has not taken yet, or 0. */
     private int heldLength;
     /** How many of them it took, in fragments; those are multiples of eight. */

@@ -43,7 +43,7 @@ public final class NdpResponder {
     private final Neighbours neighbours;
     private final NdpSender sender;
     private final RouterAdvertiser advertiser;
-    private final MemorySegment in = Arena.global().allocate(Limits.NDP_MESSAGE_BYTES, 8);
+    private final MemorySegment in = Arena.ofAuto().allocate(Limits.NDP_MESSAGE_BYTES, 8);
     private boolean on;
 
     /** What the responder works with; {@code random} spreads the times of router advertisements. */

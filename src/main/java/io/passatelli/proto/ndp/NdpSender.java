@@ -26,7 +26,7 @@ final class NdpSender {
 
     private final FrameComposer composer;
     private final Link link;
-    private final MemorySegment out = Arena.global().allocate(Limits.CONTROL_FRAME_BYTES, 8);
+    private final MemorySegment out = Arena.ofAuto().allocate(Limits.CONTROL_FRAME_BYTES, 8);
     private final Offload offload = new Offload();
 
     NdpSender(FrameComposer composer, Link link) {

@@ -25,10 +25,10 @@ final class TcpControl {
 
     private final Link link;
     private final FrameComposer composer;
-    private final MemorySegment scratch = Arena.global().allocate(HEADERS_MOST, Long.BYTES);
+    private final MemorySegment scratch = Arena.ofAuto().allocate(HEADERS_MOST, Long.BYTES);
     private final Offload plain = new Offload();
     private final MemorySegment waiting =
-            Arena.global().allocate((long) Limits.TCP_RESETS_WAITING * HEADERS_MOST, Long.BYTES);
+            Arena.ofAuto().allocate((long) Limits.TCP_RESETS_WAITING * HEADERS_MOST, Long.BYTES);
     private final int[] waitingLength = new int[Limits.TCP_RESETS_WAITING];
     private final int[] waitingQueue = new int[Limits.TCP_RESETS_WAITING];
     private int resets;

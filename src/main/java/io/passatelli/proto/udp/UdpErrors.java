@@ -38,7 +38,7 @@ final class UdpErrors {
     private final Counters counters;
     private final SocketError error = new SocketError();
     private final ErrorComposer.Subject subject = new ErrorComposer.Subject();
-    private final MemorySegment frame = Arena.global().allocate(Limits.CONTROL_FRAME_BYTES, 8);
+    private final MemorySegment frame = Arena.ofAuto().allocate(Limits.CONTROL_FRAME_BYTES, 8);
     private final Offload none = new Offload();
     /** Who complains, in the guest's view; unspecified: we do. */
     private long fromHigh;
