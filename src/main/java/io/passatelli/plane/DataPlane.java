@@ -29,6 +29,7 @@ import io.passatelli.proto.udp.UdpTranslator;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
@@ -58,6 +59,9 @@ public final class DataPlane implements AutoCloseable {
     private final IcmpTranslator icmp;
     private final UdpTranslator udp;
     final TcpTranslator tcp;
+    /** Payload on its way; shared, since another thread may make the plane than runs it. */
+    private final Arena memory = Arena.ofShared();
+
     private final ListenerSet listeners;
     private final FrameRouter router;
     private final PlaneHandle handle;
@@ -100,12 +104,13 @@ public final class DataPlane implements AutoCloseable {
                             composer,
                             new ErrorComposer(guest, composer),
                             counters,
-                            around.openFiles()));
+                            around.openFiles(),
+                            memory));
             tcp = new TcpTranslator(
                     config,
                     addresses,
                     new TcpTranslator.Parts(
-                            loop, flows, link, guest, composer, counters, around.seeds(), around.openFiles()));
+                            loop, flows, link, guest, composer, counters, around.seeds(), around.openFiles(), memory));
             listeners = new ListenerSet(loop, udp.acceptor(), tcp.acceptor(), counters);
             Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp, tcp);
             router = new FrameRouter(
@@ -119,6 +124,7 @@ public final class DataPlane implements AutoCloseable {
                 made.close();
             }
             loop.close();
+            memory.close();
             throw t;
         }
     }
@@ -264,5 +270,6 @@ public final class DataPlane implements AutoCloseable {
         }
         link.close();
         loop.close();
+        memory.close();
     }
 }

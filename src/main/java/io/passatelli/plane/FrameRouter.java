@@ -106,6 +106,10 @@ final class FrameRouter implements Link.Listener {
     private void endBatch(long nowNs) {
         try {
             responders.udp().endBatch(nowNs);
+        } catch (Throwable t) {
+            counters.count(violated(batch.frame(last), t, nowNs));
+        }
+        try {
             responders.tcp().endBatch(nowNs);
         } catch (Throwable t) {
             counters.count(violated(batch.frame(last), t, nowNs));

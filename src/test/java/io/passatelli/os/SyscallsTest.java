@@ -47,6 +47,8 @@ class SyscallsTest {
                         "getsockopt",
                         "ioctl",
                         "listen",
+                        "mmap",
+                        "munmap",
                         "openat",
                         "prctl",
                         "prlimit64",

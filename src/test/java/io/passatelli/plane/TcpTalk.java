@@ -24,7 +24,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * the SYN has 0, the first byte 1. What a line does not say is what it has to be: of the guest the next number and what it has got, with its
  * window; of us the next number, and all that the guest has sent.
  *
- * <p>Of every segment that comes it is checked that the edge of our window does not move left, that it keeps to the guest's window and MSS, that
+ * <p>Of every segment that comes it is checked that the edge of our window does not move left (by a whole unit of it), that it keeps to the guest's window and MSS, that
  * it acknowledges nothing that was not sent, and that options stand in SYNs only.
  */
 final class TcpTalk {
@@ -105,7 +105,7 @@ final class TcpTalk {
     private int ourScale;
     private int ourMss;
     private long guestEdge;
-    private long ourEdge = Long.MIN_VALUE;
+    private long ourEdge = Integer.MIN_VALUE;
     private long mostSent;
     private long acked;
     private long ackedByGuest;
@@ -379,9 +379,10 @@ final class TcpTalk {
                 assertThat(next - ack)
                         .as("acknowledges what was not sent: %s", text(segment))
                         .isNotNegative();
-                long edge = ack + ((long) segment.window() << (syn ? 0 : ourScale));
-                assertThat(edge).as("edge of our window, %s", text(segment)).isGreaterThanOrEqualTo(ourEdge);
-                ourEdge = edge;
+                long unit = syn ? 1 : 1L << ourScale;
+                long edge = ack + segment.window() * unit;
+                assertThat(edge).as("edge of our window, %s", text(segment)).isGreaterThan(ourEdge - unit);
+                ourEdge = Math.max(edge, ourEdge);
                 acked = Math.max(acked, ack);
             }
         }

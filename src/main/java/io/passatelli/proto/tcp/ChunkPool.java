@@ -4,6 +4,7 @@ import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
 import io.passatelli.os.Memory;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -21,8 +22,9 @@ final class ChunkPool {
     /** Chunks that flows may still take, of those that are free: {@link #promise}. */
     private int promised;
 
-    ChunkPool(int bytes) {
-        memory = Memory.untouched(bytes);
+    /** Of {@code bytes}, until {@code arena} is closed. */
+    ChunkPool(Arena arena, int bytes) {
+        memory = Memory.untouched(arena, bytes);
         free = new int[bytes / CHUNK];
         while (freeCount < free.length) {
             free[freeCount] = free.length - 1 - freeCount;

@@ -198,8 +198,8 @@ final class GuestData {
                 progress = true;
                 int end = entrySeq[e] + entryLength[e];
                 int length = Seq.diff(Seq.min(end, flow.edge), expected);
-                if (length < 0 || length == 0 && !entryFin[e]) {
-                    sawOld = true;
+                if (length < 0 || length == 0 && !(entryFin[e] && expected == end)) {
+                    sawOld = true; // or nothing of it fits
                     continue;
                 }
                 if (out.capacity() - out.count() < RANGES) {

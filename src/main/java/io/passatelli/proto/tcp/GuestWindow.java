@@ -53,6 +53,7 @@ final class GuestWindow {
             flow.edge = candidate;
             flow.offered = Math.max(flow.offered, Seq.diff(candidate, flow.next));
         }
+        flow.edgeMost = candidate + (1 << flow.ourScale);
         giveBack(flow);
         return moves;
     }
@@ -95,6 +96,7 @@ final class GuestWindow {
         if (needed < flow.reserved) {
             stashes.release(flow.reserved - needed);
             flow.reserved = needed;
+            flow.edgeMost = candidate(flow) + (1 << flow.ourScale);
         }
     }
 

@@ -12,6 +12,7 @@ import io.passatelli.forward.ConnectionListener;
 import io.passatelli.guest.InboundAddresses;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.os.Epoll;
+import io.passatelli.os.Errno;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
 import io.passatelli.os.Socket;
@@ -154,6 +155,9 @@ final class Handshakes implements ConnectionAcceptor {
             return;
         }
         int errno = os.option(flow.fd, Socket.SOL_SOCKET, Socket.SO_ERROR);
+        if (errno == 0 && sockets.isItself(flow)) {
+            errno = Errno.ECONNREFUSED;
+        }
         if (errno != 0) {
             counters.count(TcpSockets.dropOf(Math.abs(errno)));
             control.reset(flow);

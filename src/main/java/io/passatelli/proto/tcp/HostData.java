@@ -78,8 +78,24 @@ final class HostData {
     /** {@code flow} goes on when the link has room. */
     void awaitLink(TcpFlow flow) {
         if (up) {
-            awaitLink.add(flow.ready);
+            await(awaitLink, flow);
         }
+    }
+
+    /** A node is in one list only: what it waits for now is what held it up last. */
+    private static void await(ReadyList list, TcpFlow flow) {
+        list.remove(flow.ready);
+        list.add(flow.ready);
+        flow.awaits = true;
+    }
+
+    /** {@code flow} gets its turn, whatever it waits for: something else made it ready. */
+    void wake(TcpFlow flow) {
+        if (flow.awaits) {
+            flow.awaits = false;
+            loop.ready().remove(flow.ready);
+        }
+        loop.ready().add(flow.ready);
     }
 
     /** Sets what a segment and a frame hold, for a guest that takes segments of {@code mss}. */
@@ -113,7 +129,9 @@ final class HostData {
             }
             moved += n;
         }
-        loop.ready().add(flow.ready);
+        if (flow.isOpen()) {
+            wake(flow);
+        }
         return moved;
     }
 
@@ -130,7 +148,7 @@ final class HostData {
         int room = flow.flight.room(
                 in, Math.min(wanted, Limits.TCP_READ_CHUNKS * fill), fill, scarce ? 1 : Integer.MAX_VALUE);
         if (room == 0) {
-            awaitChunk.add(flow.ready);
+            await(awaitChunk, flow);
             return -1;
         }
         boolean idle = flow.flight.isEmpty();
@@ -195,7 +213,7 @@ final class HostData {
         if (!lossless) {
             most = framesMost(flow) - frames;
             if (most <= 0 && flow.inFlight() > 0) {
-                awaitFrame.add(flow.ready);
+                await(awaitFrame, flow);
                 return -1;
             }
             most = Math.max(1, most);
@@ -234,10 +252,7 @@ final class HostData {
 
     /** What lies before {@code flow.seq} has left, {@code first}: for the first time; {@code idle}: nothing was in flight before. */
     private void sent(TcpFlow flow, boolean first, boolean idle, long nowNs) {
-        flow.high = Seq.max(flow.high, flow.seq);
-        if (flow.toGuest() == TcpFlow.Half.FIN_SEEN && Seq.isAfter(flow.seq, flow.flightEnd())) {
-            flow.toGuestBecomes(TcpFlow.Half.FIN_RELAYED);
-        }
+        reached(flow);
         flow.persisting = false;
         if (first && !flow.timed) {
             flow.timed = true;
@@ -248,6 +263,13 @@ final class HostData {
             wait(flow, nowNs + patienceNs(flow));
         }
         count(flow);
+    }
+
+    private static void reached(TcpFlow flow) {
+        flow.high = Seq.max(flow.high, flow.seq);
+        if (flow.toGuest() == TcpFlow.Half.FIN_SEEN && Seq.isAfter(flow.seq, flow.flightEnd())) {
+            flow.toGuestBecomes(TcpFlow.Half.FIN_RELAYED);
+        }
     }
 
     /** How long an acknowledgment may take before something is sent again. */
@@ -378,11 +400,16 @@ final class HostData {
         resend(flow, flow.una);
     }
 
+    /** A segment from {@code seq} on goes again. The peer's FIN may go with it for the first time, but no byte. */
     void resend(TcpFlow flow, int seq) {
         flow.timed = false;
-        int length = Math.min(Seq.diff(flow.flightEnd(), seq), flow.unit);
+        int length = Math.min(Seq.diff(Seq.min(flow.high, flow.flightEnd()), seq), flow.unit);
         if (length > 0) {
-            int ignored = emit(flow, seq, length, 1);
+            int sent = emit(flow, seq, length, 1);
+            if (finWent) {
+                flow.seq = Seq.max(flow.seq, seq + sent + 1);
+                reached(flow);
+            }
         } else {
             boolean ignored = control.fin(flow);
         }
@@ -422,7 +449,7 @@ final class HostData {
         flow.retries = 0;
         flow.persisting = false;
         flow.cap = Limits.TCP_IN_FLIGHT_FIRST_BYTES;
-        loop.ready().add(flow.ready);
+        wake(flow);
     }
 
     /** The guest has the first {@code bytes} of the buffer. */

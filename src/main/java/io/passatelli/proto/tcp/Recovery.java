@@ -3,7 +3,6 @@ package io.passatelli.proto.tcp;
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
-import io.passatelli.loop.EventLoop;
 import io.passatelli.wire.Seq;
 
 /**
@@ -26,11 +25,9 @@ final class Recovery {
     private final TcpTranslator owner;
     private final TcpControl control;
     private final HostData data;
-    private final EventLoop loop;
 
-    Recovery(TcpTranslator owner, EventLoop loop, TcpControl control, HostData data) {
+    Recovery(TcpTranslator owner, TcpControl control, HostData data) {
         this.owner = owner;
-        this.loop = loop;
         this.control = control;
         this.data = data;
     }
@@ -67,7 +64,7 @@ final class Recovery {
             flow.retries = 0;
         }
         if (news > 0 || flow.window > before || flow.inFlight() == 0) {
-            loop.ready().add(flow.ready);
+            data.wake(flow);
         }
         return true;
     }
@@ -99,6 +96,9 @@ final class Recovery {
             }
         } else if (flow.capped && flow.cap < Limits.TCP_IN_FLIGHT_MOST_BYTES) {
             flow.cap = Math.min(2 * flow.cap, Limits.TCP_IN_FLIGHT_MOST_BYTES);
+        }
+        if (!flow.recovering) {
+            flow.recover = Seq.max(flow.recover, ack); // carried along, or it lies ahead again after 2 GiB
         }
         flow.capped = false;
         if (flow.inFlight() > 0) {
@@ -151,7 +151,7 @@ final class Recovery {
         flow.cap = Limits.TCP_IN_FLIGHT_LEAST_BYTES;
         flow.persisting = flow.window == 0;
         data.wait(flow, nowNs + flow.rtt.timeoutNs(flow.retries));
-        loop.ready().add(flow.ready);
+        data.wake(flow);
     }
 
     /** The guest's window is closed: it is asked again, ever more rarely, as long as it answers. */

@@ -128,11 +128,6 @@ final class TcpControl {
         System.arraycopy(waitingQueue, sent, waitingQueue, 0, resets);
     }
 
-    /** The guest is gone. */
-    void forgetResets() {
-        resets = 0;
-    }
-
     /** Answers a segment that belongs to no connection, and is no reset, RFC 9293 §3.10.7.1. False if the link has no room. */
     boolean resetUnknown(Frame f, int queue) {
         MemorySegment in = f.bytes();
@@ -179,10 +174,15 @@ final class TcpControl {
         Tcp.window(out, tcp, window(flow, ack));
     }
 
-    /** The field for what lies between {@code ack} and the edge; rounded up, and the edge with it: it must not move left. */
+    /**
+     * The field for what lies between {@code ack} and the edge; rounded up, and the edge with it, so that the guest does not see it move left.
+     * Where there is no room for that, it is rounded down (RFC 7323 §2.4): many small segments would move the edge as far as they are long.
+     */
     private static int window(TcpFlow flow, int ack) {
-        int unit = 1 << flow.ourScale;
-        int field = Math.clamp((Seq.diff(flow.edge, ack) + unit - 1) >> flow.ourScale, 0, Tcp.WINDOW_MAX);
+        int gap = Math.max(0, Seq.diff(flow.edge, ack));
+        int up = (gap + (1 << flow.ourScale) - 1) >> flow.ourScale;
+        boolean fits = !Seq.isAfter(ack + (up << flow.ourScale), Seq.max(flow.edge, flow.edgeMost));
+        int field = Math.min(fits ? up : gap >> flow.ourScale, Tcp.WINDOW_MAX);
         flow.edge = Seq.max(flow.edge, ack + (field << flow.ourScale));
         return field;
     }

@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  *   toGuest:  OPEN ─ recvmsg(2) says 0 ─ FIN_SEEN ─ all data sent, FIN sent ─ FIN_RELAYED ─ guest's ACK of it ─ FIN_ACKED
  * </pre>
  *
- * <p><b>Guest to host</b>, numbers of the guest's sequence space: {@code acked ≤ taken ≤ next ≤ edge}. What lies between taken and next is in
- * the stash. {@code edge} never moves left.
+ * <p><b>Guest to host</b>, numbers of the guest's sequence space: {@code acked ≤ taken ≤ next ≤ edge}, but that the guest's FIN may stand
+ * at the edge. What lies between taken and next is in the stash. {@code edge} never moves left.
  *
  * <p><b>Host to guest</b>, numbers of ours: {@code una ≤ seq ≤ high}. The bytes from una on are in {@link #flight}, also those that are yet to
  * be sent. A rewind sets seq back; high remembers what the guest may acknowledge.
@@ -77,6 +77,9 @@ final class TcpFlow extends Flow {
     final TimerWheel.Timer stashAck = new StashAck();
     final TimerWheel.Timer idle = new Idle();
     final ReadyList.Node ready = new Ready();
+    /** {@link #ready} was put into one of {@link HostData}'s lists; it may be in the loop's by now. */
+    boolean awaits;
+
     private final TcpTranslator owner;
 
     private Phase phase = Phase.CLOSED;
@@ -111,6 +114,8 @@ final class TcpFlow extends Flow {
     int taken;
     int acked;
     int edge;
+    /** As far as the edge may be moved by rounding. */
+    int edgeMost;
 
     /** What the socket takes, as far as we know, bytes; counted down. */
     int room;
@@ -319,7 +324,7 @@ final class TcpFlow extends Flow {
         guestNs = dataNs = nowNs;
         answeredNs = nowNs - TcpTranslator.ANSWER_GAP_NS;
         keepsAlive = false;
-        next = taken = acked = edge = 0;
+        next = taken = acked = edge = edgeMost = 0;
         room = sndbuf = 0;
         outDue = ackStash = ackDue = gapTold = missed = finAhead = false;
         duplicatesDue = offered = looks = 0;
@@ -328,7 +333,7 @@ final class TcpFlow extends Flow {
         mss = unit = TcpOptions.MSS_DEFAULT;
         cap = Limits.TCP_IN_FLIGHT_FIRST_BYTES;
         capped = false;
-        readable = ending = failed = urgent = false;
+        readable = ending = failed = urgent = awaits = false;
         rtt.reset();
         timed = false;
         duplicates = 0;

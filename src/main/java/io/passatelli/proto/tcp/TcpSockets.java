@@ -83,7 +83,7 @@ final class TcpSockets {
     }
 
     /** A socket that the kernel gave the very port that it connects to on this host: nobody listens there. */
-    private boolean isItself(TcpFlow flow) {
+    boolean isItself(TcpFlow flow) {
         return Ip.isLoopback(flow.hostHigh, flow.hostLow)
                 && os.localAddress(flow.fd, own) >= 0
                 && own.port() == flow.farPort()

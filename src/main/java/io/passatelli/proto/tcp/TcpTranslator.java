@@ -28,6 +28,7 @@ import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Seq;
 import io.passatelli.wire.Tcp;
 
+import java.lang.foreign.Arena;
 import java.util.function.LongSupplier;
 
 /**
@@ -74,7 +75,7 @@ public final class TcpTranslator implements Handler {
     private int challenges;
     private long challengesSinceNs;
 
-    /** What the translator works with: the loop it registers at, the plane's table, and the way to the guest. */
+    /** What the translator works with: the loop it registers at, the plane's table, the way to the guest, and the plane's memory. */
     public record Parts(
             EventLoop loop,
             FlowTable flows,
@@ -83,7 +84,8 @@ public final class TcpTranslator implements Handler {
             FrameComposer composer,
             Counters counters,
             LongSupplier seeds,
-            long openFiles) {}
+            long openFiles,
+            Arena memory) {}
 
     /** {@code addresses} is the plane's, which keeps it up to date. */
     public TcpTranslator(PlaneConfig config, AddressMap addresses, Parts parts) {
@@ -92,21 +94,21 @@ public final class TcpTranslator implements Handler {
         os = loop.os();
         table = parts.flows();
         counters = parts.counters();
-        ChunkPool stashes = new ChunkPool(Limits.TCP_STASH_BYTES);
-        ChunkPool flights = new ChunkPool(Limits.TCP_FLIGHT_BYTES);
-        ChunkPool ahead = new ChunkPool(Limits.TCP_AHEAD_BYTES);
+        ChunkPool stashes = new ChunkPool(parts.memory(), Limits.TCP_STASH_BYTES);
+        ChunkPool flights = new ChunkPool(parts.memory(), Limits.TCP_FLIGHT_BYTES);
+        ChunkPool ahead = new ChunkPool(parts.memory(), Limits.TCP_AHEAD_BYTES);
         flows = new TcpFlows(this, parts, new TcpFlows.Pools(stashes, ahead, flights));
         control = new TcpControl(parts.link(), parts.composer());
         GuestWindow window = new GuestWindow(this, os, stashes);
         guestData = new GuestData(this, parts, control, window);
         hostData = new HostData(this, parts, control, flights);
-        recovery = new Recovery(this, loop, control, hostData);
+        recovery = new Recovery(this, control, hostData);
         handshakes = new Handshakes(
                 this, config, addresses, parts, new Handshakes.Data(control, window, guestData, hostData));
         flows.type(loop.register(this));
     }
 
-    /** Works as {@code config} says from now on. Connections that are there stay. */
+    /** Works as {@code config} says from now on. Connections that are there stay; while TCP is off the guest is not heard. */
     public void adopt(PlaneConfig config) {
         on = config.has(Service.TCP);
         handshakes.adopt(config);
@@ -465,17 +467,17 @@ public final class TcpTranslator implements Handler {
     /** A guest is there, perhaps the same as before: what was in flight goes again. */
     public void onLinkUp(Caps caps) {
         hostData.onLinkUp(caps);
+        control.resetsThatWait();
         flows.restart(hostData);
     }
 
     /** The guest's driver began anew: what was in flight goes again. */
     public void onLinkReset() {
-        hostData.onLinkWritable();
+        onLinkWritable();
         flows.restart(hostData);
     }
 
     public void onLinkDown() {
-        control.forgetResets();
         hostData.onLinkDown();
     }
 

@@ -58,7 +58,7 @@ final class UdpToGuest {
     private final ReadyList ready;
     private final ReadyList waiting = new ReadyList();
     private final TxBatch batch = new TxBatch(Limits.UDP_BATCH);
-    private final MemorySegment area = Memory.untouched((long) Limits.UDP_BATCH * STRIDE);
+    private final MemorySegment area;
     private final Datagrams plain = new Datagrams(Limits.UDP_BATCH, 1);
     private final Datagrams named = new Datagrams(Limits.UDP_BATCH, 1);
 
@@ -99,6 +99,7 @@ final class UdpToGuest {
         composer = parts.composer();
         counters = parts.counters();
         ready = parts.loop().ready();
+        area = Memory.untouched(parts.memory(), (long) Limits.UDP_BATCH * STRIDE);
         for (int i = 0; i < Limits.UDP_BATCH; i++) {
             plain.add();
             plain.range(i, area, payloadAt(i), PAYLOAD);

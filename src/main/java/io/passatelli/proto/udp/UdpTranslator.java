@@ -30,6 +30,7 @@ import io.passatelli.wire.Frame;
 import io.passatelli.wire.Ip4;
 import io.passatelli.wire.Udp;
 
+import java.lang.foreign.Arena;
 import java.util.Objects;
 
 /**
@@ -86,7 +87,8 @@ public final class UdpTranslator implements Handler {
             FrameComposer composer,
             ErrorComposer errors,
             Counters counters,
-            long openFiles) {}
+            long openFiles,
+            Arena memory) {}
 
     /** {@code addresses} is the plane's, which keeps it up to date. */
     public UdpTranslator(PlaneConfig config, AddressMap addresses, Parts parts) {

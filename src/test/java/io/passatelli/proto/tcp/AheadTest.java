@@ -18,7 +18,7 @@ class AheadTest {
     private static final int HEADERS = 54;
     private static final int LONGEST = 60_000;
 
-    private final ChunkPool pool = new ChunkPool(POOL_CHUNKS * ChunkPool.CHUNK);
+    private final ChunkPool pool = new ChunkPool(Arena.ofAuto(), POOL_CHUNKS * ChunkPool.CHUNK);
     private final Ahead ahead = new Ahead(pool);
     private final MemorySegment frame = Arena.global().allocate(HEADERS + LONGEST);
     private final RxBatch batch = new RxBatch(1);
