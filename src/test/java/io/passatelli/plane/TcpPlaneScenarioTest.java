@@ -153,6 +153,21 @@ class TcpPlaneScenarioTest {
     }
 
     @Test
+    void resetWhileNoGuestIsThereComesWhenOneIs() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connected();
+            t.plane.link.guestLeaves(0);
+            t.runs(MS);
+            c.far().reset();
+            t.runs(MS);
+            t.hasFlows(0);
+            t.plane.link.guestComes();
+            t.runs(MS);
+            c.gets(seg("RA").seq(1)).silent();
+        }
+    }
+
+    @Test
     void lastAcknowledgmentWaitsForTheLinkToo() {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();

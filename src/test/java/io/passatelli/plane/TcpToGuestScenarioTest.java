@@ -405,6 +405,22 @@ class TcpToGuestScenarioTest {
     }
 
     @Test
+    void whatGoesAgainIsNoMoreThanWent() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connect(t.talk(true).options(MSS, 0).window(2_500));
+            c.farSends(bytes(1_400), 0);
+            c.gets(seg("A").length(1_400));
+            c.farSends(bytes(1_100), 0);
+            c.silent(); // a small segment, for want of window
+            c.sendsTogether(
+                    seg("A").ack(1 + 700).window(1_800), seg("A").ack(1 + 700).window(1_800));
+            c.gets(seg("A").seq(1 + 700).length(700));
+            c.sends(ack(1 + 1_400)).gets(seg("A").seq(1 + 1_400).length(1_100));
+            c.sends(seg("A")).silentFor(S);
+        }
+    }
+
+    @Test
     void windowUpdatesAreNoDuplicates() {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = inFlight(t, 10);
@@ -698,6 +714,32 @@ class TcpToGuestScenarioTest {
                 assertThat(c.received()).isEqualTo(bytes(60_000));
                 c.sends(seg("A"));
             }
+        }
+    }
+
+    /** All memory is in flight and the guest has none of it: who waits for memory still has to send again. */
+    @Test
+    void flowsThatWaitForMemorySendAgainAfterATimeOut() {
+        try (var t = TcpScenario.standard()) {
+            List<TcpTalk> all = new ArrayList<>();
+            for (int i = 0; i < 600; i++) {
+                TcpTalk c = t.connected();
+                c.farSends(bytes(100_000), 0);
+                all.add(c);
+            }
+            t.runs(0);
+            List<TcpTalk> served = new ArrayList<>();
+            for (TcpTalk c : all) {
+                if (!c.takeAll().isEmpty()) {
+                    served.add(c);
+                }
+            }
+            assertThat(served).hasSizeBetween(100, 599);
+            t.runs(250 * MS);
+            t.sort();
+            assertThat(served).allSatisfy(c -> assertThat(c.takeAll()).isNotEmpty());
+            t.runs(0);
+            all.forEach(TcpTalk::takeAll);
         }
     }
 

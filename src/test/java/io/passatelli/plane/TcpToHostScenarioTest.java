@@ -427,6 +427,54 @@ class TcpToHostScenarioTest {
     }
 
     @Test
+    void probeOfAClosedWindowThatBringsTheFinTooIsAnswered() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connected();
+            byte[] up = bytes(8 << 20);
+            int sent = c.fills(up);
+            long full = c.next();
+            c.sends(seg("FA").data(new byte[] {up[sent]}))
+                    .gets(seg("A").ack(full).window(0))
+                    .silent();
+            c.withdraws(2);
+            c.far().receive();
+            c.runs(MS).takeAll();
+        }
+    }
+
+    /** Each acknowledgment rounds the window up: as many bytes as it promises have to have a place. */
+    @Test
+    void smallSegmentsBehindAFullSocketAllHaveTheirPlace() {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = t.connected();
+            byte[] up = bytes(8 << 20);
+            int sent = 0;
+            while (c.acked() == c.next() || sent == 0) { // until the socket is full, and the stash in use
+                sent = c.sendsWhatFits(Arrays.copyOf(up, Math.min(up.length, sent + 8 * 1460)), sent);
+                c.takeAll();
+            }
+            c.runs(100 * MS).takeAll();
+            assertThat(c.acked()).isEqualTo(c.next());
+            int segments = 0;
+            while (c.ourEdge() > c.next()) {
+                sent = c.sendsWhatFits(Arrays.copyOf(up, sent + 100), sent);
+                c.takeAll();
+                segments++;
+            }
+            assertThat(segments).isGreaterThan(1_000);
+            assertThat(t.plane.count(Drop.TCP_NO_ROOM)).isZero();
+            c.runs(S).takeAll();
+            var got = new ByteArrayOutputStream();
+            for (int idle = 0; got.size() < sent; idle++) {
+                assertThat(idle).isLessThan(10_000);
+                got.writeBytes(c.far().receive());
+                c.runs(MS).takeAll();
+            }
+            assertThat(got.toByteArray()).isEqualTo(Arrays.copyOf(up, sent));
+        }
+    }
+
+    @Test
     void whatLiesBehindTheWindowIsCutOff() {
         try (var t = TcpScenario.standard()) {
             TcpTalk c = t.connected();
