@@ -41,6 +41,8 @@ public final class FlowTable {
     private final int mask;
     private int freeWord; // no word of taken before this has a free place
     private int count;
+    /** Found last: frames come in trains of one flow. */
+    private @Nullable Flow found;
 
     /** The two halves of the hash's secret come from the caller's seed source. */
     public FlowTable(int capacity, long secret0, long secret1) {
@@ -65,11 +67,17 @@ public final class FlowTable {
     /** The flow of {@code key}, or {@link #NONE}. */
     @HotPath
     public int find(FlowKey key) {
+        Flow before = found;
+        if (before != null && before.index != NONE && before.key.sameAs(key)) {
+            return before.index;
+        }
         int wanted = (int) key.hash(hash);
         for (int i = wanted & mask; cells[i] != 0; i = i + 1 & mask) {
             if (hashOf(cells[i]) == wanted) {
                 int index = indexOf(cells[i]);
-                if (at(index).key.sameAs(key)) {
+                Flow flow = at(index);
+                if (flow.key.sameAs(key)) {
+                    found = flow;
                     return index;
                 }
             }

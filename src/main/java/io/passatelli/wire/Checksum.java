@@ -74,6 +74,16 @@ public final class Checksum {
         return fold((long) sum + ((before & 1) == 0 ? piece : swap(piece)));
     }
 
+    /** Adds a 32-bit field at an even offset to {@code sum}. */
+    public static int with32(int sum, int value) {
+        return fold(sum + (value & LOW32));
+    }
+
+    /** Takes a 32-bit field at an even offset off {@code sum}, of which it is a part, RFC 1624 §3. */
+    public static int without32(int sum, int value) {
+        return fold(sum + (~value & LOW32));
+    }
+
     /** Sum of the pseudo-header of UDP and TCP over IPv4, RFC 768 and RFC 9293 §3.1. */
     public static int pseudo4(int src, int dst, int protocol, int length) {
         return fold((src & LOW32) + (dst & LOW32) + protocol + length);

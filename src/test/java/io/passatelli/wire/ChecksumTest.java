@@ -6,6 +6,7 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.LongRange;
 import net.jqwik.api.constraints.Size;
+import org.junit.jupiter.api.Test;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -177,5 +178,18 @@ class ChecksumTest {
         MemorySegment none = Packets.memory(datagram);
         Udp.noChecksum(none, 0);
         assertThat(Udp.isGood(none, 0, 0x1234)).isTrue();
+    }
+
+    /** As if the field had been zero, or had the other value, when the sum was made. */
+    @Test
+    void fieldIsTakenOffTheSumAndAnotherPutIn() {
+        for (int value : new int[] {0, 1, -1, 0x0001_ffff, 0xfffe_0000, 0x1234_5678}) {
+            for (int other : new int[] {0, -1, 0x8765_4321}) {
+                int rest = 0x4321;
+                int with = Checksum.with32(rest, value);
+                int then = Checksum.with32(Checksum.without32(with, value), other);
+                assertThat(then % 0xffff).isEqualTo(Checksum.with32(rest, other) % 0xffff);
+            }
+        }
     }
 }

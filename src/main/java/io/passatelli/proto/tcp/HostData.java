@@ -39,6 +39,8 @@ final class HostData {
     /** IP's length field, less headers without options, RFC 9293 §3.7.1. */
     private static final int PAYLOAD_MOST = 65_495;
 
+    private static final int NONE = -1;
+
     private final TcpTranslator owner;
     private final TcpControl control;
     private final EventLoop loop;
@@ -61,6 +63,12 @@ final class HostData {
 
     /** The last {@link #emit} had our FIN in it. */
     private boolean finWent;
+
+    /** A frame of the batch whose headers may be copied, the length of its payload, or {@link #NONE}, and its sum without number and payload. */
+    private int alike;
+
+    private int alikePayload = NONE;
+    private int alikeSum;
 
     HostData(TcpTranslator owner, TcpTranslator.Parts parts, TcpControl control, ChunkPool chunks) {
         this.owner = owner;
@@ -361,6 +369,10 @@ final class HostData {
         MemorySegment data = flow.flight.memory();
         long at = flow.flight.at();
         int end = seq + payload;
+        if (i > 0 && payload == alikePayload && end != flow.flightEnd()) {
+            composeAlike(i, seq, payload, data, at);
+            return;
+        }
         int flags = Tcp.ACK;
         if (end == flow.flightEnd()) {
             flags |= Tcp.PSH;
@@ -378,6 +390,26 @@ final class HostData {
             offload(flow, batch.offload(i), batch.headerLength(i), payload);
         } else {
             sum = Checksum.add(sum, 0, out, tcp, Tcp.LENGTH);
+            alikeSum = Checksum.without32(sum, seq);
+            Tcp.checksum(out, tcp, Checksum.of(Checksum.add(sum, Tcp.LENGTH, data, at, payload)));
+        }
+        alike = i;
+        alikePayload = flags == Tcp.ACK ? payload : NONE;
+        batch.borrow(i, data, at, payload);
+    }
+
+    /** A frame of the same length as frame {@link #alike}, and in nothing else than number and data different. */
+    private void composeAlike(int i, int seq, int payload, MemorySegment data, long at) {
+        MemorySegment out = batch.header(i);
+        long header = batch.headerAt(i);
+        int length = batch.headerLength(i);
+        long tcp = header + length - Tcp.LENGTH;
+        MemorySegment.copy(batch.header(alike), batch.headerAt(alike), out, header, length);
+        Tcp.seq(out, tcp, seq);
+        if (offloads.csum()) {
+            batch.offload(i).set(batch.offload(alike));
+        } else {
+            int sum = Checksum.with32(alikeSum, seq);
             Tcp.checksum(out, tcp, Checksum.of(Checksum.add(sum, Tcp.LENGTH, data, at, payload)));
         }
         batch.borrow(i, data, at, payload);
