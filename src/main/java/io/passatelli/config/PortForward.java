@@ -11,10 +11,19 @@ import org.jspecify.annotations.Nullable;
  * @param device the host's interface that listens (SO_BINDTODEVICE); null: all
  * @param first first port of the host
  * @param last last port of the host
+ * @param targetAddress the guest's address that it goes to, of the family of {@code address}; null: the one that the guest uses
  * @param target first port of the guest
+ * @param weak what of it cannot be had is left out, as long as anything of it can: so are rules that name no single port
  */
 public record PortForward(
-        Protocol protocol, @Nullable Ip address, @Nullable String device, int first, int last, int target) {
+        Protocol protocol,
+        @Nullable Ip address,
+        @Nullable String device,
+        int first,
+        int last,
+        @Nullable Ip targetAddress,
+        int target,
+        boolean weak) {
     private static final int PORT_MAX = 65_535;
 
     /** Transports that can be forwarded. */
@@ -34,10 +43,19 @@ public record PortForward(
         }
     }
 
+    /** To the address that the guest uses, and all of it or an error. */
+    public PortForward(
+            Protocol protocol, @Nullable Ip address, @Nullable String device, int first, int last, int target) {
+        this(protocol, address, device, first, last, null, target, false);
+    }
+
     public PortForward {
         if (first < 1 || last < first || last > PORT_MAX || target < 1 || target + last - first > PORT_MAX) {
             throw new IllegalArgumentException(
                     "ports are 1 to " + PORT_MAX + ", and a range does not end before it begins");
+        }
+        if (targetAddress != null && (address == null || address.isV4() != targetAddress.isV4())) {
+            throw new IllegalArgumentException("a target address has the family of the address that listens");
         }
     }
 
@@ -51,7 +69,9 @@ public record PortForward(
     @Override
     public String toString() {
         String where = (address == null ? "" : address + " ") + (device == null ? "" : "% " + device + " ");
-        return protocol + " " + where + range(first) + (target == first ? "" : " to " + range(target));
+        return protocol + " " + where + range(first) + (targetAddress == null && target == first ? "" : " to ")
+                + (targetAddress == null ? "" : targetAddress + " ")
+                + (targetAddress == null && target == first ? "" : range(target));
     }
 
     private String range(int from) {
