@@ -30,7 +30,7 @@ public final class StreamSocket implements AutoCloseable {
 
     private StreamSocket(Os os, Path path, int fd) {
         this.os = os;
-        this.path = path;
+        this.path = path.toAbsolutePath(); // the process may be somewhere else when it ends
         this.fd = fd;
         fileKey = fileKey(path);
     }
