@@ -113,7 +113,12 @@ final class PasstCommand {
             PlaneConfig config = plan.plane();
             boolean once = options.oneOff || options.fd != null;
             Surroundings around = new Surroundings(
-                    os, clock, log, new SecureRandom()::nextLong, openFiles < 0 ? Long.MAX_VALUE : openFiles);
+                    os,
+                    clock,
+                    log,
+                    new SecureRandom()::nextLong,
+                    openFiles < 0 ? Long.MAX_VALUE : openFiles,
+                    options.freebind);
             PlaneEvents events = once ? ending : PlaneEvents.NOBODY;
             DataPlane plane = new DataPlane(config, around, this::link, events);
             requireForwards(plane);

@@ -216,6 +216,9 @@ final class PasstOptions {
     @Option(names = "--no-map-gw", description = "by default, no address reaches the host's loopback")
     boolean noMapGateway;
 
+    @Option(names = "--freebind", description = "forwards may listen at addresses that the host does not have yet")
+    boolean freebind;
+
     @Option(
             names = {"-4", "--ipv4-only"},
             description = "no IPv6")

@@ -31,12 +31,12 @@ final class PasstProbe {
     private static final int LENGTH_BYTES = 4;
 
     /** RFC 5227: the sender has no address yet, and asks for 169.254.2.2. Locally administered MAC. */
-    private static final String ARP_PROBE = "ffffffffffff" + "024a5e000001" + "0806" + "0001080006040001" + "024a5e000001"
-            + "00000000" + "000000000000" + "a9fe0202";
+    private static final String ARP_PROBE = "ffffffffffff" + "024a5e000001" + "0806" + "0001080006040001"
+            + "024a5e000001" + "00000000" + "000000000000" + "a9fe0202";
 
     /** RFC 4861: from fe80::4a:5eff:fe00:1 for fe80::1, with the checksum of RFC 4443. */
-    private static final String SOLICITATION_IP = "3333ff000001" + "024a5e000001" + "86dd" + "60000000" + "0020" + "3a" + "ff"
-            + "fe80000000000000004a5efffe000001" + "ff0200000000000000000001ff000001";
+    private static final String SOLICITATION_IP = "3333ff000001" + "024a5e000001" + "86dd" + "60000000" + "0020" + "3a"
+            + "ff" + "fe80000000000000004a5efffe000001" + "ff0200000000000000000001ff000001";
 
     private static final String SOLICITATION = "fe80000000000000" + "0000000000000001" + "0101" + "024a5e000001";
 
@@ -71,7 +71,8 @@ final class PasstProbe {
 
     private int ask(int fd) throws InterruptedException {
         byte[] questions = HexFormat.of()
-                .parseHex("0000002a" + ARP_PROBE + "00000056" + SOLICITATION_IP + "8700" + checksum() + "00000000" + SOLICITATION);
+                .parseHex("0000002a" + ARP_PROBE + "00000056" + SOLICITATION_IP + "8700" + checksum() + "00000000"
+                        + SOLICITATION);
         MemorySegment.copy(questions, 0, memory, JAVA_BYTE, 0, questions.length);
         vector.clear();
         vector.add(memory, 0, questions.length);
@@ -91,7 +92,8 @@ final class PasstProbe {
     /** Of ICMPv6 over the pseudo-header; computed, so that the texts above may be changed. */
     private static String checksum() {
         String addresses = SOLICITATION_IP.substring(SOLICITATION_IP.length() - 64);
-        byte[] summed = HexFormat.of().parseHex(addresses + "00000020" + "0000003a" + "87000000" + "00000000" + SOLICITATION);
+        byte[] summed =
+                HexFormat.of().parseHex(addresses + "00000020" + "0000003a" + "87000000" + "00000000" + SOLICITATION);
         int sum = 0;
         for (int i = 0; i < summed.length; i += 2) {
             sum += (summed[i] & 0xff) << 8 | summed[i + 1] & 0xff;

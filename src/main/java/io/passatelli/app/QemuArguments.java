@@ -109,14 +109,16 @@ final class QemuArguments {
         Machine kind = kind();
         return switch (kind) {
             case Q35, PC ->
-                "virtio-net-pci,netdev=" + ID + ",bus=" + kind.bus + ",addr=0x" + Integer.toHexString(freeSlot(kind.bus));
+                "virtio-net-pci,netdev=" + ID + ",bus=" + kind.bus + ",addr=0x"
+                        + Integer.toHexString(freeSlot(kind.bus));
             case S390 -> "virtio-net-ccw,netdev=" + ID + ",devno=" + SUBCHANNEL + "%04x".formatted(freeNumber());
             case OTHER -> "virtio-net-pci,netdev=" + ID;
         };
     }
 
     private Machine kind() {
-        String name = machine.replaceFirst("(^|.*,)type=", "").replaceFirst(",.*", "").toLowerCase(Locale.ROOT);
+        String name =
+                machine.replaceFirst("(^|.*,)type=", "").replaceFirst(",.*", "").toLowerCase(Locale.ROOT);
         if (name.equals("q35") || name.startsWith("pc-q35")) {
             return Machine.Q35;
         }
@@ -124,7 +126,9 @@ final class QemuArguments {
             return Machine.S390;
         }
         boolean isX86 = !program.contains("qemu-system-") || program.endsWith("-x86_64") || program.endsWith("-i386");
-        return name.equals("pc") || name.startsWith("pc-i440fx") || name.isEmpty() && isX86 ? Machine.PC : Machine.OTHER;
+        return name.equals("pc") || name.startsWith("pc-i440fx") || name.isEmpty() && isX86
+                ? Machine.PC
+                : Machine.OTHER;
     }
 
     private int freeSlot(String bus) {

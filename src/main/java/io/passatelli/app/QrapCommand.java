@@ -51,7 +51,8 @@ final class QrapCommand {
         try {
             String named = System.getenv("QRAP_SOCKET");
             Path only = named == null || named.isEmpty() ? null : Path.of(named);
-            return new QrapCommand().become(descriptor(args[0]), args[1], Arrays.asList(args).subList(2, args.length), only);
+            return new QrapCommand()
+                    .become(descriptor(args[0]), args[1], Arrays.asList(args).subList(2, args.length), only);
         } catch (IllegalArgumentException | IllegalStateException e) {
             System.err.println("qrap: " + e.getMessage());
             return ExitCode.FAILURE;
@@ -73,7 +74,8 @@ final class QrapCommand {
         throw new IllegalArgumentException("'" + text + "' is no descriptor from " + LOWEST_FD + " to " + HIGHEST_FD);
     }
 
-    private int become(int fd, String program, List<String> arguments, @Nullable Path only) throws InterruptedException {
+    private int become(int fd, String program, List<String> arguments, @Nullable Path only)
+            throws InterruptedException {
         List<String> words = new ArrayList<>(List.of(program));
         words.addAll(QemuArguments.onSocket(program, arguments, fd));
         int connection = connect(only);
@@ -82,7 +84,8 @@ final class QrapCommand {
             Descriptors.keepFromNextProgram(os, launch);
         }
         if (connection == fd) {
-            connection = Errno.check("dup", os.duplicate(fd, HIGHEST_FD + 1)); // dup2(2) to itself would leave it to be closed
+            connection = Errno.check(
+                    "dup", os.duplicate(fd, HIGHEST_FD + 1)); // dup2(2) to itself would leave it to be closed
         }
         Errno.check("dup2", os.duplicate(connection, fd));
         os.close(connection);
@@ -100,7 +103,7 @@ final class QrapCommand {
             }
             TimeUnit.MILLISECONDS.sleep(PAUSE_MS);
         }
-        throw new IllegalStateException(
-                "no passt is free at " + (only == null ? StreamSocket.defaultPaths().getFirst() + " and on" : only));
+        throw new IllegalStateException("no passt is free at "
+                + (only == null ? StreamSocket.defaultPaths().getFirst() + " and on" : only));
     }
 }

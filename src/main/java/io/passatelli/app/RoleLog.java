@@ -34,32 +34,18 @@ final class RoleLog {
         starting = false;
     }
 
-    private void say(Log.Level level, String line) {
-        String clean = printable(line);
+    private void say(Log.Level level, String text) {
+        String line = StderrLog.line(level, text);
         LogFile intoFile = file;
         Syslog away = syslog;
         if (intoFile != null) {
-            intoFile.write(prefix(level) + clean);
+            intoFile.write(line);
         } else if (away != null) {
-            away.send(level, clean);
+            away.send(level, StderrLog.printable(text));
         }
-        if (starting ? intoFile == null || level.compareTo(Log.Level.WARNING) <= 0 : intoFile == null && away == null) {
-            err.println(prefix(level) + clean);
+        boolean elsewhere = intoFile != null || away != null;
+        if (!elsewhere || starting && level.compareTo(Log.Level.WARNING) <= 0) {
+            err.println(line);
         }
-    }
-
-    private static String prefix(Log.Level level) {
-        return switch (level) {
-            case ERROR -> "error: ";
-            case WARNING -> "warning: ";
-            case INFO, DEBUG, TRACE -> "";
-        };
-    }
-
-    /** A line may quote what a guest sent: nothing in it may steer a terminal or forge a second line. */
-    private static String printable(String line) {
-        StringBuilder clean = new StringBuilder(line.length());
-        line.codePoints().map(c -> Character.isISOControl(c) ? '?' : c).forEach(clean::appendCodePoint);
-        return clean.toString();
     }
 }

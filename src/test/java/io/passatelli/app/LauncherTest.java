@@ -26,11 +26,10 @@ class LauncherTest {
     void knowsWhichOptionsTakeAValue() throws IOException {
         String script = Files.readString(LAUNCHER);
         Set<String> known = new TreeSet<>();
-        Matcher longNames = Pattern.compile("(?s)(--socket \\|.*?)\\) takes_next").matcher(script);
+        Matcher longNames =
+                Pattern.compile("(?s)(--socket \\|.*?)\\) takes_next").matcher(script);
         assertThat(longNames.find()).isTrue();
-        for (String name : longNames.group(1).split("[|\\\\\\s]+")) {
-            known.add(name);
-        }
+        Pattern.compile("[|\\\\\\s]+").splitAsStream(longNames.group(1)).forEach(known::add);
         Matcher letters = Pattern.compile("\\[(s[A-Za-z]*)\\]\\)").matcher(script);
         assertThat(letters.find()).isTrue();
         letters.group(1).chars().forEach(letter -> known.add("-" + (char) letter));

@@ -114,7 +114,9 @@ class BackgroundStartTest {
     @Test
     void daemonHasASessionOfItsOwnTheRootAsItsPlaceAndNoStreams() throws Exception {
         assertThat(passt("--runas", "0").exitCode()).isZero();
-        String[] stat = Files.readString(proc().resolve("stat")).replaceFirst(".*\\) ", "").split(" ");
+        String[] stat = Files.readString(proc().resolve("stat"))
+                .replaceFirst(".*\\) ", "")
+                .split(" ", -1);
         assertThat(stat[3]).as("session").isEqualTo(String.valueOf(pid()));
         assertThat(Files.readSymbolicLink(proc().resolve("cwd"))).isEqualTo(Path.of("/"));
         for (String stream : List.of("0", "1", "2")) {
@@ -126,7 +128,8 @@ class BackgroundStartTest {
 
     @Test
     void relativePathsAreThoseOfWhoStartedIt() throws Exception {
-        Process passt = new ProcessBuilder(PASST, "-q", "--runas", "0", "-s", "socket", "-P", "pid", "-l", "log", "-p", "pcap")
+        Process passt = new ProcessBuilder(
+                        PASST, "-q", "--runas", "0", "-s", "socket", "-P", "pid", "-l", "log", "-p", "pcap")
                 .directory(directory.toFile())
                 .start();
         assertThat(passt.waitFor()).isZero();
@@ -195,11 +198,21 @@ class BackgroundStartTest {
     void onlyRootBecomesAnother() throws Exception {
         Command command = Command.run(
                 LIMIT,
-                List.of("scripts/unprivileged.sh", "-r", Command.ROOT.resolve("target/passatelli").toString(), "-r",
-                        Files.readString(Command.ROOT.resolve("target/passatelli/lib/java-home")).strip(), "65534",
-                        PASST, "--runas", "7"));
+                List.of(
+                        "scripts/unprivileged.sh",
+                        "-r",
+                        Command.ROOT.resolve("target/passatelli").toString(),
+                        "-r",
+                        Files.readString(Command.ROOT.resolve("target/passatelli/lib/java-home"))
+                                .strip(),
+                        "65534",
+                        PASST,
+                        "--runas",
+                        "7"));
         assertThat(command.exitCode()).isEqualTo(1);
-        assertThat(command.err()).contains("--runas: cannot become user 7, group 7").contains("only root can");
+        assertThat(command.err())
+                .contains("--runas: cannot become user 7, group 7")
+                .contains("only root can");
     }
 
     /** A caller that reads a pipe to its end would wait for as long as the network runs. */
@@ -208,7 +221,8 @@ class BackgroundStartTest {
         Process shell = new ProcessBuilder(
                         "sh",
                         "-c",
-                        "{ '%s' -q --runas 0 -s '%s' -P '%s' 9>&1 7>&1 6<&0; } 2>&1 | cat".formatted(PASST, socket, pidFile))
+                        "{ '%s' -q --runas 0 -s '%s' -P '%s' 9>&1 7>&1 6<&0; } 2>&1 | cat"
+                                .formatted(PASST, socket, pidFile))
                 .start();
         try (InputStream out = shell.getInputStream()) {
             assertThat(out.readAllBytes()).isEmpty();
@@ -228,7 +242,9 @@ class BackgroundStartTest {
     @ParameterizedTest
     @ValueSource(strings = {"-f", "--foreground", "-qf", "-fq", "-q4f"})
     void foregroundIsTheProcessThatWasStarted(String option) throws Exception {
-        Process passt = new ProcessBuilder(PASST, option, "--runas", "0", "-s", socket.toString(), "-P", pidFile.toString()).start();
+        Process passt = new ProcessBuilder(
+                        PASST, option, "--runas", "0", "-s", socket.toString(), "-P", pidFile.toString())
+                .start();
         long end = System.nanoTime() + LIMIT.toNanos();
         while ((!Files.exists(pidFile) || Files.size(pidFile) == 0) && System.nanoTime() < end) {
             TimeUnit.MILLISECONDS.sleep(10);
@@ -254,7 +270,8 @@ class BackgroundStartTest {
     void logCreationAndLogTruncatedOnCreation() throws Exception {
         Path log = directory.resolve("log");
         assertThat(passt("-l", log.toString()).exitCode()).isZero();
-        assertThat(Files.readAllLines(log).getFirst()).matches("passt: passatelli \\d.*: " + PASST + " \\(" + pid() + "\\)");
+        assertThat(Files.readAllLines(log).getFirst())
+                .matches("passt: passatelli \\d.*: " + PASST + " \\(" + pid() + "\\)");
         terminate();
         long first = pid();
         Files.delete(socket);
@@ -262,14 +279,18 @@ class BackgroundStartTest {
         assertThat(again.exitCode()).as(again.err()).isZero();
         assertThat(again.err()).isEmpty();
         assertThat(pid()).isNotEqualTo(first);
-        assertThat(Files.readString(log)).startsWith("passt: ").contains("(" + pid() + ")").doesNotContain("(" + first + ")");
+        assertThat(Files.readString(log))
+                .startsWith("passt: ")
+                .contains("(" + pid() + ")")
+                .doesNotContain("(" + first + ")");
         terminate();
     }
 
     @Test
     void statsNeedTheForegroundAndAreATable() throws Exception {
         assertThat(passt("--stats", "1").err()).contains("--stats: needs -f");
-        Process passt = new ProcessBuilder(PASST, "-f", "-q", "--stats", "1", "--runas", "0", "-s", socket.toString()).start();
+        Process passt =
+                new ProcessBuilder(PASST, "-f", "-q", "--stats", "1", "--runas", "0", "-s", socket.toString()).start();
         try (var lines = passt.errorReader()) {
             assertThat(lines.readLine()).matches("frames from the guest +0");
         }

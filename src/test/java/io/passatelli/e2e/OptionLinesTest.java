@@ -88,17 +88,28 @@ class OptionLinesTest {
         Command command = inPod(
                 PASST,
                 "--one-off",
-                "--socket", socket.toString(),
-                "--mac-addr", "52:55:0a:00:02:02",
-                "--pid", pidFile.toString(),
-                "--log-file", log.toString(),
-                "--interface", "eth0",
-                "--address", "172.17.2.0",
-                "--netmask", "16",
-                "--address", "2001:db8:ac10:fd01::1:11",
-                "--tcp-ports", "2022:22,3000-3002",
-                "--tcp-ports", "3080:80",
-                "--udp-ports", "5000:6000");
+                "--socket",
+                socket.toString(),
+                "--mac-addr",
+                "52:55:0a:00:02:02",
+                "--pid",
+                pidFile.toString(),
+                "--log-file",
+                log.toString(),
+                "--interface",
+                "eth0",
+                "--address",
+                "172.17.2.0",
+                "--netmask",
+                "16",
+                "--address",
+                "2001:db8:ac10:fd01::1:11",
+                "--tcp-ports",
+                "2022:22,3000-3002",
+                "--tcp-ports",
+                "3080:80",
+                "--udp-ports",
+                "5000:6000");
         assertThat(command.exitCode()).as(command.err()).isZero();
         assertThat(Files.readString(log)).startsWith("passt: passatelli ").contains("listening on " + socket);
         assertThat(listeners()).contains(":2022 ", ":3000 ", ":3002 ", ":3080 ", ":5000 ");
@@ -114,7 +125,8 @@ class OptionLinesTest {
         Path pidFile = lab.directory().resolve("pid");
         pidFiles.add(pidFile);
         Path socket = lab.directory().resolve("socket");
-        assertThat(inPod(PASST, "--one-off", "--socket", socket.toString(), "--pid", pidFile.toString()).exitCode())
+        assertThat(inPod(PASST, "--one-off", "--socket", socket.toString(), "--pid", pidFile.toString())
+                        .exitCode())
                 .isZero();
         assertThat(inPod("kill", String.valueOf(pid(pidFile))).exitCode()).isZero();
         awaitEnd(pidFile);
@@ -126,10 +138,14 @@ class OptionLinesTest {
         Command command = inPod(
                 PASST,
                 "--one-off",
-                "--socket", lab.directory().resolve("none").toString(),
-                "--pid", pidFile.toString(),
-                "--log-file", lab.directory().resolve("none.log").toString(),
-                "--interface", "no-such-card");
+                "--socket",
+                lab.directory().resolve("none").toString(),
+                "--pid",
+                pidFile.toString(),
+                "--log-file",
+                lab.directory().resolve("none.log").toString(),
+                "--interface",
+                "no-such-card");
         assertThat(command.exitCode()).isEqualTo(1);
         assertThat(command.err()).contains("--interface").contains("no-such-card");
         assertThat(pidFile).isEmptyFile();
@@ -173,7 +189,8 @@ class OptionLinesTest {
         Command command = inPod(
                 PASST, "--runas", "107", "-e", "-t", "8089:80", "-s", socket.toString(), "-P", pidFile.toString());
         assertThat(command.exitCode()).as(command.err()).isZero();
-        assertThat(Files.readString(Path.of("/proc/" + pid(pidFile) + "/status"))).contains("\nUid:\t107\t107\t107\t107\n");
+        assertThat(Files.readString(Path.of("/proc/" + pid(pidFile) + "/status")))
+                .contains("\nUid:\t107\t107\t107\t107\n");
         inPod("kill", String.valueOf(pid(pidFile))).succeeded();
         awaitEnd(pidFile);
     }

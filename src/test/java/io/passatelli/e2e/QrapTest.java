@@ -48,7 +48,8 @@ class QrapTest {
             Command command = qrap(passt.socket(), "5", qemu.toString(), "-m", "256", "-net", "none");
             assertThat(command.exitCode()).as(command.err()).isZero();
             assertThat(command.out().lines())
-                    .containsSubsequence("word -m", "word 256", "word -netdev", "word socket,fd=5,id=passatelli0", "word -device")
+                    .containsSubsequence(
+                            "word -m", "word 256", "word -netdev", "word socket,fd=5,id=passatelli0", "word -device")
                     .doesNotContain("word -net")
                     .contains("arenas all", "NoNewPrivs:\t0", "SigBlk:\t0000000000000000")
                     .anyMatch(line -> line.startsWith("5 socket:"))

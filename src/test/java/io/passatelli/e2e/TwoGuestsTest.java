@@ -74,13 +74,16 @@ class TwoGuestsTest {
     void basic() throws Exception {
         try (Passt one = Passt.start(lab, "-t", "10001,10003", "-u", "10001");
                 Passt two = Passt.start(lab, "-t", "10002,10004", "-u", "10002");
-                Background guests = new Background(() -> String.join("\n", one.lines()) + String.join("\n", two.lines()))) {
-            Future<List<String>> first = guests.run(() -> GuestTest.boot(one, "OWN=10001 OTHER=10002\n" + NETWORK + """
+                Background guests =
+                        new Background(() -> String.join("\n", one.lines()) + String.join("\n", two.lines()))) {
+            Future<List<String>> first =
+                    guests.run(() -> GuestTest.boot(one, "OWN=10001 OTHER=10002\n" + NETWORK + """
                     until_right /tmp/big TCP4:10.77.0.1:10002 'TCP/IPv4: guest 1 > guest 2'
                     until_right /tmp/medium UDP4:10.77.0.1:10002 'UDP/IPv4: guest 1 > guest 2'
                     finish
                     """, PROGRAMS));
-            Future<List<String>> second = guests.run(() -> GuestTest.boot(two, "OWN=10002 OTHER=10001\n" + NETWORK + """
+            Future<List<String>> second =
+                    guests.run(() -> GuestTest.boot(two, "OWN=10002 OTHER=10001\n" + NETWORK + """
                     until_right /tmp/big TCP6:[fd77::1]:10001 'TCP/IPv6: guest 2 > guest 1'
                     until_right /tmp/medium UDP6:[fd77::1]:10001 'UDP/IPv6: guest 2 > guest 1'
                     finish
