@@ -70,6 +70,10 @@ class Train {
         int forwarded = freePort();
         List<String> command = new ArrayList<>(List.of(args).subList(1, args.length));
         command.addAll(List.of("-f", "-q", "--one-off", "-s", socket.toString()));
+        if ("root".equals(System.getProperty("user.name"))) {
+            command.addAll(List.of("--runas", "0")); // nobody could not write the cache
+        }
+        command.addAll(List.of("-l", args[0] + "/train.log", "-P", args[0] + "/train.pid"));
         command.addAll(List.of("-a", "192.0.2.2/24", "-g", "192.0.2.1", "-a", "2001:db8::2", "-g", "2001:db8::1"));
         command.addAll(List.of("-D", "192.0.2.3", "-D", "2001:db8::3", "-S", "example.org", "-H", "train"));
         int forwardedTcp = freeTcpPort();

@@ -8,6 +8,7 @@ mkdir -p "$tree/bin" "$tree/lib"
 
 install -m 755 src/main/sh/passatelli "$tree/bin/passatelli"
 ln -sf passatelli "$tree/bin/passt"
+ln -sf passatelli "$tree/bin/qrap"
 printf '%s\n' "$JAVA_HOME" > "$tree/lib/java-home"
 
 # A cache belongs to one JVM, its options, and jars of one time stamp: as long as these are the same, it stays.

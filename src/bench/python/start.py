@@ -24,7 +24,7 @@ GUEST = f"{LAB}-vm"
 PEER_ADDRESS = "10.77.0.3"  # the gateway's address would be mapped to the host's loopback
 ROUNDS = 11
 PINGS = 2_000
-OURS = [str(ROOT / "target/passatelli/bin/passt"), "-f", "-q"]
+OURS = [str(ROOT / "target/passatelli/bin/passt"), "-f", "-q", "--runas", "0"]
 DEBIAN_PASST = ["/usr/bin/passt", "-f", "-q", "--runas", "0"]
 DEBIAN_PASTA = ["/usr/bin/pasta", "-f", "-q", "--runas", "0", "--config-net"]
 

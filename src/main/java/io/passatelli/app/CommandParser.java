@@ -33,6 +33,11 @@ final class CommandParser {
             }
             return null;
         } catch (UnmatchedArgumentException e) {
+            String refusal = OtherOptions.refusal(e.getUnmatched().getFirst());
+            if (refusal != null) {
+                System.err.println(name + ": " + refusal);
+                return ExitCode.FAILURE;
+            }
             System.err.println(name + ": " + unknown(e.getUnmatched().getFirst()));
             System.err.println("Try '" + name + " --help'.");
             return ExitCode.FAILURE;

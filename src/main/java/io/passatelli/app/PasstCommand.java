@@ -36,7 +36,12 @@ import java.util.StringJoiner;
 
 /** The passt role: one plane on a UNIX stream socket, on the main thread, until a signal or, with one-off, until its guest leaves. */
 final class PasstCommand {
+    private static final String NAME = "passt";
+    private static final String ROOT_DIRECTORY = "/";
+
     private final PasstOptions options;
+    private final Launch launch;
+    private final RoleLog roleLog;
     private final Log log;
     private final LinuxOs os = new LinuxOs();
     private final Clock clock = Clock.system();
@@ -44,9 +49,11 @@ final class PasstCommand {
     private String listeningPath = "";
     private @Nullable HostWatch hostWatch;
 
-    private PasstCommand(PasstOptions options, Log log) {
+    private PasstCommand(PasstOptions options, Launch launch) {
         this.options = options;
-        this.log = log;
+        this.launch = launch;
+        roleLog = new RoleLog(options.process.threshold());
+        log = roleLog.log();
         guestOptions = options.guest();
     }
 
@@ -57,10 +64,9 @@ final class PasstCommand {
         if (done != null) {
             return done;
         }
-        Log log = StderrLog.of(options.debug, options.quiet);
         Ending ending = Ending.onSignal();
         try {
-            return new PasstCommand(options, log).serve(ending);
+            return new PasstCommand(options, Launch.ofThisProcess()).serve(ending);
         } finally {
             ending.ended();
         }
@@ -95,12 +101,24 @@ final class PasstCommand {
 
     private DataPlane start(Ending ending) throws StartException {
         try {
+            if (launch.byLauncher()) {
+                Descriptors.closeInherited(os, launch, keptDescriptor());
+            }
+            openLogFile();
+            Identity identity = launch.byLauncher() ? Identity.chosen(os, options.process.runas) : null;
+            PidFile pidFile = options.process.pidFile == null ? null : PidFile.open(Path.of(options.process.pidFile));
+            int statsSeconds = options.process.statsSeconds();
             long openFiles = os.raiseOpenFiles();
             NetworkPlan plan = plan();
             PlaneConfig config = plan.plane();
             boolean once = options.oneOff || options.fd != null;
             Surroundings around = new Surroundings(
-                    os, clock, log, new SecureRandom()::nextLong, openFiles < 0 ? Long.MAX_VALUE : openFiles);
+                    os,
+                    clock,
+                    log,
+                    new SecureRandom()::nextLong,
+                    openFiles < 0 ? Long.MAX_VALUE : openFiles,
+                    options.freebind);
             PlaneEvents events = once ? ending : PlaneEvents.NOBODY;
             DataPlane plane = new DataPlane(config, around, this::link, events);
             requireForwards(plane);
@@ -110,10 +128,59 @@ final class PasstCommand {
             log.info("guest network: " + plan.summary());
             config.forwards().forEach(rule -> log.info("forwarding " + rule));
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
+            if (statsSeconds > 0) {
+                StatsPrinter.start(plane.handle(), statsSeconds, System.err);
+            }
+            try {
+                settle(identity, pidFile);
+            } catch (IllegalStateException | IOException e) {
+                plane.close();
+                throw e;
+            }
             return plane;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private int keptDescriptor() {
+        return options.fd == null ? Os.NONE : options.fd;
+    }
+
+    private void openLogFile() throws IOException {
+        long bytes = options.process.logBytes();
+        if (options.process.logFile != null) {
+            String program = launch.byLauncher() ? launch.program() : NAME;
+            String header = NAME + ": " + Version.line() + ": " + program + " (" + os.pid() + ")";
+            roleLog.into(LogFile.create(Path.of(options.process.logFile), bytes, clock, header));
+        }
+    }
+
+    /** All is open that needs the rights and the place of who started us: now they are left behind, and whoever waits may go on. */
+    private void settle(@Nullable Identity identity, @Nullable PidFile pidFile) throws IOException {
+        if (identity != null) {
+            if (options.process.runas == null) {
+                log.warn("started as root, goes on as user " + identity.user() + "; --runas names another");
+            }
+            identity.take(os);
+        }
+        if (launch.byLauncher()) {
+            os.hideMemory();
+        }
+        if (pidFile != null) {
+            pidFile.write(os.pid());
+        }
+        if (!launch.inBackground()) {
+            roleLog.started(null);
+            return;
+        }
+        os.changeDirectory(ROOT_DIRECTORY); // a place that nobody has to unmount
+        roleLog.started(new Syslog(os, Syslog.PATH, NAME, os.pid()));
+        System.out.println(Launch.READY);
+        if (System.out.checkError()) {
+            throw new IllegalStateException("whoever started this does not wait for it any more");
+        }
+        Descriptors.silence(os, keptDescriptor());
     }
 
     /** Ports that the user named have to be had; which are not, and why, the plane has said. */
@@ -188,7 +255,7 @@ final class PasstCommand {
         NetworkPlan plan = GuestNetworks.plan(guestOptions, HostDiscovery.discover(os), resolvConf())
                 .udpTimeouts(Conntrack.udpTimeouts(Conntrack.PATH));
         plan.remarks().forEach(log::warn);
-        if (options.stderr) {
+        if (options.process.stderr) {
             log.warn("-e, --stderr: deprecated, and without effect");
         }
         return plan;

@@ -4,6 +4,7 @@ import io.passatelli.config.GuestOptions;
 import io.passatelli.config.Service;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 import java.util.ArrayList;
@@ -26,35 +27,8 @@ final class PasstOptions {
     @Option(names = "--version", versionHelp = true, description = "show the version and exit")
     boolean version;
 
-    @Option(
-            names = {"-f", "--foreground"},
-            description = "stay in the foreground (it always does for now)")
-    boolean foreground;
-
-    @Option(
-            names = {"-d", "--debug"},
-            description = "say more; cancels --quiet")
-    void debug(boolean on) {
-        debug = on;
-        quiet = quiet && !on;
-    }
-
-    boolean debug;
-
-    @Option(
-            names = {"-q", "--quiet"},
-            description = "say only warnings and errors; cancels --debug")
-    void quiet(boolean on) {
-        quiet = on;
-        debug = debug && !on;
-    }
-
-    boolean quiet;
-
-    @Option(
-            names = {"-e", "--stderr"},
-            description = "deprecated, without effect: messages go to standard error anyway")
-    boolean stderr;
+    @Mixin
+    ProcessOptions process = new ProcessOptions();
 
     @Option(
             names = {"-s", "--socket", "--socket-path"},
@@ -241,6 +215,9 @@ final class PasstOptions {
 
     @Option(names = "--no-map-gw", description = "by default, no address reaches the host's loopback")
     boolean noMapGateway;
+
+    @Option(names = "--freebind", description = "forwards may listen at addresses that the host does not have yet")
+    boolean freebind;
 
     @Option(
             names = {"-4", "--ipv4-only"},

@@ -2,16 +2,12 @@ package io.passatelli.app;
 
 import io.passatelli.base.Log;
 
-import java.io.PrintStream;
-
-/** Messages of a role in the foreground: one line each, on standard error. */
+/** How a message looks as one line of standard error, or of a file. */
 final class StderrLog {
     private StderrLog() {}
 
-    static Log of(boolean debug, boolean quiet) {
-        Log.Level threshold = debug ? Log.Level.DEBUG : quiet ? Log.Level.WARNING : Log.Level.INFO;
-        PrintStream out = System.err;
-        return new Log(threshold, (level, line) -> out.println(prefix(level) + printable(line)));
+    static String line(Log.Level level, String text) {
+        return prefix(level) + printable(text);
     }
 
     private static String prefix(Log.Level level) {
@@ -23,7 +19,7 @@ final class StderrLog {
     }
 
     /** A line may quote what a guest sent: nothing in it may steer a terminal or forge a second line. */
-    private static String printable(String line) {
+    static String printable(String line) {
         StringBuilder clean = new StringBuilder(line.length());
         line.codePoints().map(c -> Character.isISOControl(c) ? '?' : c).forEach(clean::appendCodePoint);
         return clean.toString();

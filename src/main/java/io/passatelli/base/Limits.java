@@ -335,6 +335,15 @@ public final class Limits {
     /** Lines one place may log within a second; then one line says how many were left out. */
     public static final int LOG_LINES_PER_SECOND = 5;
 
+    /** Bytes of one line in a log file or to syslog: of a longer one the end is missing. */
+    public static final int LOG_LINE_BYTES = 1_024;
+
+    /** The size of a log file where none is given, as passt has it. */
+    public static final int LOG_FILE_BYTES = 1 << 20;
+
+    /** The smallest size of a log file: five times what the C library buffers of a file, as passt has it. */
+    public static final int LOG_FILE_MIN_BYTES = 5 * 8_192;
+
     /** Resets to the guest that wait for the link: a burst of connections that a far host ends, while the link is full of data. */
     public static final int TCP_RESETS_WAITING = 256;
 

@@ -52,6 +52,11 @@ public final class ListenerSet implements Handler {
         type = loop.register(this);
     }
 
+    /** From now on it may listen at addresses that the host does not have, or not yet. */
+    public void freebind() {
+        sockets.freebind();
+    }
+
     /** Listens for what {@code wanted} says and for nothing else. Returns what cannot be had, each once; all the rest is there. */
     public List<ForwardTable.Refusal> apply(ForwardTable wanted) {
         for (Iterator<Listener> i = open.values().iterator(); i.hasNext(); ) {

@@ -16,9 +16,15 @@ import io.passatelli.os.Socket;
 final class ListenerSockets {
     private final Os os;
     private final SockAddr address = new SockAddr();
+    private boolean freebind;
 
     ListenerSockets(Os os) {
         this.os = os;
+    }
+
+    /** From now on sockets may listen at addresses that the host does not have, or not yet: ip(7). */
+    void freebind() {
+        freebind = true;
     }
 
     /** A socket that listens at {@code endpoint}, or {@code -errno}. */
@@ -66,6 +72,11 @@ final class ListenerSockets {
         int rc = os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_REUSEADDR, 1);
         if (rc >= 0 && !endpoint.address().isV4()) {
             rc = os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY, 1);
+        }
+        if (rc >= 0 && freebind) {
+            rc = endpoint.address().isV4()
+                    ? os.setOption(fd, Socket.IPPROTO_IP, Socket.IP_FREEBIND, 1)
+                    : os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_FREEBIND, 1);
         }
         String device = endpoint.device();
         if (rc >= 0 && device != null) {

@@ -11,6 +11,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * A listening UNIX stream socket at a path, unix(7), for the guest's {@code -netdev stream}. The path's mode follows the umask. A socket file that
@@ -30,7 +32,7 @@ public final class StreamSocket implements AutoCloseable {
 
     private StreamSocket(Os os, Path path, int fd) {
         this.os = os;
-        this.path = path;
+        this.path = path.toAbsolutePath(); // the process may be somewhere else when it ends
         this.fd = fd;
         fileKey = fileKey(path);
     }
@@ -46,8 +48,7 @@ public final class StreamSocket implements AutoCloseable {
 
     /** Listens at the first of {@code directory/passt_1.socket}, {@code passt_2.socket} … that is free. Throws if none is. */
     public static StreamSocket probe(Os os, Path directory) throws IOException {
-        for (int i = 1; i <= Limits.STREAM_DEFAULT_PATHS; i++) {
-            Path path = directory.resolve("passt_" + i + ".socket");
+        for (Path path : paths(directory)) {
             int fd = bind(os, path);
             if (fd >= 0) {
                 return new StreamSocket(os, path, fd);
@@ -55,6 +56,19 @@ public final class StreamSocket implements AutoCloseable {
         }
         throw new IOException("cannot listen at any of '" + directory.resolve("passt_1.socket") + "' to 'passt_"
                 + Limits.STREAM_DEFAULT_PATHS + ".socket': give a path of your own");
+    }
+
+    /** Where one listens that was given no path, in the order of trying. */
+    public static List<Path> defaultPaths() {
+        return paths(DEFAULT_DIRECTORY);
+    }
+
+    private static List<Path> paths(Path directory) {
+        List<Path> paths = new ArrayList<>();
+        for (int i = 1; i <= Limits.STREAM_DEFAULT_PATHS; i++) {
+            paths.add(directory.resolve("passt_" + i + ".socket"));
+        }
+        return paths;
     }
 
     public Path path() {

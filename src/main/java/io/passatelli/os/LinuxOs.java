@@ -1,7 +1,9 @@
 package io.passatelli.os;
 
 import io.passatelli.base.HotPath;
+import org.jspecify.annotations.Nullable;
 
+import java.util.List;
 import java.util.function.IntSupplier;
 
 /**
@@ -174,6 +176,71 @@ public final class LinuxOs implements Os, TunOs, NamespaceOs, ProcessOs {
     @Override
     public long raiseOpenFiles() {
         return Processes.raiseOpenFiles();
+    }
+
+    @Override
+    public int hideMemory() {
+        return Processes.undumpable();
+    }
+
+    @Override
+    public int pid() {
+        return Processes.pid();
+    }
+
+    @Override
+    public long user() {
+        return Account.user();
+    }
+
+    @Override
+    public long group() {
+        return Account.group();
+    }
+
+    @Override
+    public Account.@Nullable User user(String name) {
+        return Account.user(name);
+    }
+
+    @Override
+    public long group(String name) {
+        return Account.group(name);
+    }
+
+    @Override
+    public int become(long user, long group) {
+        return Account.become(user, group);
+    }
+
+    @Override
+    public int changeDirectory(String path) {
+        return Processes.chdir(path);
+    }
+
+    @Override
+    public int openFile(String path) {
+        return Files.open(path, Files.O_RDWR);
+    }
+
+    @Override
+    public int duplicate(int from, int to) {
+        return Files.dup2(from, to);
+    }
+
+    @Override
+    public int isClosedOnExec(int fd) {
+        return Files.descriptorFlags(fd);
+    }
+
+    @Override
+    public int closeOnExec(int fd) {
+        return Files.closeOnExec(fd);
+    }
+
+    @Override
+    public int become(List<String> words) {
+        return Processes.execvp(words);
     }
 
     /** Holds nothing. */

@@ -45,6 +45,7 @@ public final class Socket {
     public static final int IPV6_V6ONLY = 26;
     public static final int IPV6_RECVPKTINFO = 49;
     public static final int IPV6_PKTINFO = 50;
+    public static final int IPV6_FREEBIND = 78;
 
     /** Of IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: fragments where it must, and never sets DF. */
     public static final int PMTUDISC_DONT = 0;

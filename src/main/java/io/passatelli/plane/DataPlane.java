@@ -112,6 +112,9 @@ public final class DataPlane implements AutoCloseable {
                     new TcpTranslator.Parts(
                             loop, flows, link, guest, composer, counters, around.seeds(), around.openFiles(), memory));
             listeners = new ListenerSet(loop, udp.acceptor(), tcp.acceptor(), counters);
+            if (around.freebind()) {
+                listeners.freebind();
+            }
             Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp, tcp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));

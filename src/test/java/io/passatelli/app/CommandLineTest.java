@@ -130,6 +130,11 @@ class CommandLineTest {
         "--fd, -F 1",
         "--fd, -F -3",
         "--fd, -F 19999",
+        "--log-size, --log-size 40959",
+        "--log-size, --log-size 1M",
+        "--stats, --stats 5",
+        "--stats, -f --stats 0",
+        "--stats, -f --stats often",
     })
     void valueThatIsWrongIsOneSentenceWithTheOptionsName(String option, String line) {
         assertThat(passt(line.split(" "))).isEqualTo(1);
@@ -150,10 +155,32 @@ class CommandLineTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"-T", "--tcp-ns", "--vhost-user", "-P", "--no-such-option", "--mt", "-z", "--config-net"})
+    @ValueSource(strings = {"--no-such-option", "--mt", "-z"})
     void optionThatIsNotThereIsRefusedByName(String option) {
         assertThat(passt(option, "1")).isEqualTo(1);
-        assertThat(said()).contains("unknown option '" + option + "'");
+        assertThat(said()).contains("unknown option '" + option + "'").contains("Try 'passt --help'.");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "-T, pasta",
+        "-Iveth0, pasta",
+        "--tcp-ns, pasta",
+        "--config-net, pasta",
+        "--netns=/run/netns/a, pasta",
+        "--no-copy-routes, pasta",
+        "--vhost-user, vhost-user",
+        "--repair-path=none, vhost-user",
+        "-c, --control",
+        "--conf-path=/tmp/a, --control",
+    })
+    void optionOfAnotherModeIsRefusedWithItsMode(String option, String mode) {
+        assertThat(passt(option)).isEqualTo(1);
+        assertThat(said().lines())
+                .singleElement()
+                .asString()
+                .contains(option.startsWith("--") ? option.replaceAll("=.*", "") : option.substring(0, 2))
+                .contains(mode);
     }
 
     @Test
@@ -165,7 +192,7 @@ class CommandLineTest {
     @Test
     void pathsThatCannotBeAreNamed() {
         String nowhere = directory.resolve("no/such").toString();
-        for (String option : new String[] {"-s", "-p"}) {
+        for (String option : new String[] {"-s", "-p", "-P", "-l"}) {
             err.reset();
             assertThat(passt(option, nowhere)).isEqualTo(1);
             assertThat(said().lines().filter(line -> line.startsWith("error: ")))
@@ -224,7 +251,8 @@ class CommandLineTest {
                 .contains("--map-host-loopback", "--no-map-gw", "--fqdn", "--no-icmp", "--outbound-if4")
                 .contains("--outbound-if6", "--dns-forward", "--dns-host", "--udp-ports", "--no-udp", "--ipv6-only")
                 .contains("--tcp-ports", "--no-tcp")
-                .contains("--no-dhcpv6", "--no-ndp", "--no-ra");
+                .contains("--no-dhcpv6", "--no-ndp", "--no-ra")
+                .contains("--log-file", "--log-size", "--pid", "--runas", "--stats", "--trace", "--chroot-fallback");
         assertThat(said()).isEmpty();
     }
 

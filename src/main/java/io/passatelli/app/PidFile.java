@@ -1,0 +1,49 @@
+package io.passatelli.app;
+
+import io.passatelli.base.IoReason;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** Where the process says its number, for who wants to end it. Stays when the process ends, as with passt(1): its directory may not be ours any more. */
+final class PidFile {
+    private final Path file;
+    private final FileChannel channel;
+
+    private PidFile(Path file, FileChannel channel) {
+        this.file = file;
+        this.channel = channel;
+    }
+
+    /** Empty for now: who waits for content does not read an old one. */
+    static PidFile open(Path file) throws IOException {
+        try {
+            return new PidFile(
+                    file,
+                    FileChannel.open(
+                            file,
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.WRITE,
+                            StandardOpenOption.TRUNCATE_EXISTING));
+        } catch (IOException e) {
+            throw refused(file, e);
+        }
+    }
+
+    /** Once. */
+    void write(int pid) throws IOException {
+        try (channel) {
+            channel.write(ByteBuffer.wrap((pid + "\n").getBytes(StandardCharsets.US_ASCII)));
+        } catch (IOException e) {
+            throw refused(file, e);
+        }
+    }
+
+    private static IOException refused(Path file, IOException why) {
+        return new IOException("-P, --pid: cannot write '" + file + "': " + IoReason.of(why), why);
+    }
+}
