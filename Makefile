@@ -17,7 +17,7 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder'
 
-.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-syscalls bench-jmh fuzz sim mutants format clean
+.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-forwards bench-syscalls bench-jmh fuzz sim mutants format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -63,6 +63,11 @@ bench-tap: ## TCP over a TAP beside Debian's pasta and slirp4netns; ROWS='PATTER
 	@$(setup) bench
 	@$(MAKE) --no-print-directory build
 	@. scripts/jdk.sh && scripts/bench-tap.sh
+
+bench-forwards: ## forwards of a running passt, and the memory of all ports beside Debian's passt (root)
+	@$(setup) bench
+	@$(MAKE) --no-print-directory build
+	@. scripts/jdk.sh && scripts/bench-forwards.sh
 
 bench-syscalls: ## system calls for each 64 KiB of TCP and for each exchange, counted by strace (root)
 	@$(setup) bench

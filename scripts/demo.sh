@@ -4,7 +4,8 @@
 # (default: nobody; $DEMO_USER says it as well). PASSATELLI_BIN=PROGRAM shows another passt.
 # Exit code 0: the guest got the pod's addresses, every ping was answered, a name was resolved,
 # datagrams went there and back from either side, files went both ways with the same checksums, and a
-# web server in the guest was reached from outside, all of it with IPv4 and with IPv6.
+# web server in the guest was reached from outside, all of it with IPv4 and with IPv6; and a port that
+# was opened while the guest ran led to it, and leads nowhere since it was closed.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lab.sh
@@ -29,6 +30,7 @@ echo_port=7007
 guest_port=7008
 web_port=8080
 upload_port=7009
+late_port=8090
 file_mib=8
 
 say() { printf '\n== %s\n' "$*"; }
@@ -64,7 +66,7 @@ chmod 711 "$work"
 
 say "Set-up and build"
 "$root/scripts/setup.sh" demo | sed 's/^/   /'
-readable=()
+readable=() ctl=''
 if [ -n "${PASSATELLI_BIN:-}" ]; then
     program=$PASSATELLI_BIN
     note "nothing to build: PASSATELLI_BIN is $program"
@@ -73,6 +75,7 @@ else
     make --no-print-directory -s -C "$root" build 2>&1 | sed 's/^/   /' || fail "the build failed"
     program=$root/target/passatelli/bin/passt
     readable=(-r "$root/target/passatelli" -r "$JAVA_HOME")
+    ctl=$root/target/passatelli/bin/passatelli
 fi
 [ -x "$program" ] || fail "there is no program $program"
 note "passt is $program"
@@ -118,6 +121,7 @@ mkdir -m 700 "$work/run"
 chown "$uid:$gid" "$work/run"
 socket=$work/run/passt.socket
 options=(-t "$web_port" -u "$guest_port" --dns-forward 10.77.0.53 --dns-forward fd77::53)
+[ -z "$ctl" ] || options+=(--control "$work/run/control")
 note "passt -f -s $socket ${options[*]}"
 ip netns exec "$lab-pod" "$root/scripts/unprivileged.sh" "${readable[@]}" "$uid:$gid" \
     "$program" -f -s "$socket" "${options[@]}" > "$work/passt.log" 2>&1 < /dev/null &
@@ -250,12 +254,31 @@ visit() {
     printf 'GET / HTTP/1.0\r\n\r\n' | ip netns exec "$lab-peer" socat -T 10 - "$2" 2>&1 | tr -d '\r' |
         tee "$work/page.$1" | sed 's/^/   peer  | /' || true
 }
+control() {
+    echo "   pod   | \$ passatelli ctl $*"
+    "$ctl" ctl --socket "$work/run/control" "$@" 2>&1 | sed 's/^/   pod   | /' || true
+}
 if grep -q '^listening' "$work/guest.log"; then
     # From .3 and ::3, for what the guest sends to its gateway goes to the pod's loopback.
     ask IPv4 "UDP4:10.77.0.2:$guest_port,bind=10.77.0.3"
     ask IPv6 "UDP6:[fd77::2]:$guest_port,bind=[fd77::3]"
     visit IPv4 "TCP4:10.77.0.2:$web_port,bind=10.77.0.3"
     visit IPv6 "TCP6:[fd77::2]:$web_port,bind=[fd77::3]"
+    if [ -n "$ctl" ]; then
+        forwards=("tcp:$web_port" "udp:$guest_port")
+        control forwards set "${forwards[@]}" "tcp:$late_port:$web_port"
+        visit late "TCP4:10.77.0.2:$late_port,bind=10.77.0.3"
+        sleep 60 | ip netns exec "$lab-peer" socat -u - "TCP4:10.77.0.2:$late_port,bind=10.77.0.3" &
+        helpers+=($!)
+        for ((try = 0; try < 50; try++)); do
+            "$ctl" ctl --socket "$work/run/control" flows > "$work/flows" || true
+            ! grep -q 'TCP.*10\.77\.0\.3' "$work/flows" || break
+            sleep 0.1
+        done
+        control flows
+        control forwards set "${forwards[@]}"
+        visit closed "TCP4:10.77.0.2:$late_port,bind=10.77.0.3"
+    fi
     touch "$work/web/done"
 fi
 code=0
@@ -299,6 +322,13 @@ for family in IPv4 IPv6; do
     grep -q "The guest's own page" "$work/page.$family" || fail "the guest's page was not seen over $family: '$(cat "$work/page.$family")'"
     note "the guest's web server was reached at the pod's port $web_port over $family"
 done
+if [ -n "$ctl" ]; then
+    grep -q "The guest's own page" "$work/page.late" || fail "the port that was opened later led to '$(cat "$work/page.late")'"
+    note "port $late_port was opened while the guest ran, and led to its web server"
+    grep -q 'TCP.*10\.77\.0\.3' "$work/flows" || fail "the connection to port $late_port is not among the flows: '$(cat "$work/flows")'"
+    grep -q 'refused' "$work/page.closed" || fail "port $late_port was closed, and a connection to it gave '$(cat "$work/page.closed")'"
+    note "it was closed, and a connection to it is refused"
+fi
 kill -0 "$passt" 2> /dev/null || fail "passt did not outlive its guest"
 echo
 echo "demo: all of it was seen"
