@@ -4,6 +4,7 @@ import io.passatelli.base.Clock;
 import io.passatelli.base.Counters;
 import io.passatelli.base.Log;
 import io.passatelli.base.RateLimit;
+import io.passatelli.config.EphemeralPorts;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
@@ -11,6 +12,7 @@ import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
 import io.passatelli.host.HostWatch;
+import io.passatelli.host.LocalPorts;
 import io.passatelli.host.NetworkPlan;
 import io.passatelli.host.ResolvConf;
 import io.passatelli.link.Link;
@@ -252,7 +254,8 @@ final class PasstCommand {
     }
 
     private NetworkPlan plan() throws IOException {
-        NetworkPlan plan = GuestNetworks.plan(guestOptions, HostDiscovery.discover(os), resolvConf())
+        EphemeralPorts ephemeral = LocalPorts.ephemeral(LocalPorts.PATH);
+        NetworkPlan plan = GuestNetworks.plan(guestOptions, HostDiscovery.discover(os), resolvConf(), ephemeral)
                 .udpTimeouts(Conntrack.udpTimeouts(Conntrack.PATH));
         plan.remarks().forEach(log::warn);
         if (options.process.stderr) {

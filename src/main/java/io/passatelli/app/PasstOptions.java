@@ -196,7 +196,9 @@ final class PasstOptions {
             names = {"-t", "--tcp-ports"},
             paramLabel = "PORTS",
             description = "TCP ports of the host that reach the guest, repeatable: none, or a list of PORT, FIRST-LAST,"
-                    + " PORT:PORT, FIRST-LAST:FIRST-LAST, the guest's behind the colon (default: none)")
+                    + " PORT:PORT, FIRST-LAST:FIRST-LAST (the guest's behind the colon, maybe with its address:"
+                    + " PORT:ADDRESS/PORT), ~PORT and ~FIRST-LAST (not these), all (but the ephemeral ones); in front of"
+                    + " it where to listen: ADDRESS/, ADDRESS%%INTERFACE/, %%INTERFACE/ (default: none)")
     List<String> tcpPorts = new ArrayList<>();
 
     @Option(
@@ -218,6 +220,14 @@ final class PasstOptions {
 
     @Option(names = "--freebind", description = "forwards may listen at addresses that the host does not have yet")
     boolean freebind;
+
+    @Option(
+            names = "--map-guest-addr",
+            paramLabel = "ADDRESS",
+            description =
+                    "guest traffic to this address reaches the host at the guest's own address, once for each family; none:"
+                            + " no address does (default)")
+    List<String> mapGuest = new ArrayList<>();
 
     @Option(
             names = {"-4", "--ipv4-only"},
@@ -256,6 +266,7 @@ final class PasstOptions {
                 .with(Service.UDP, !noUdp)
                 .with(Service.TCP, !noTcp)
                 .mapHostLoopback(mapped())
+                .mapGuest(mapGuest)
                 .outbound(outbound)
                 .outboundInterface4(outboundInterface4)
                 .outboundInterface6(outboundInterface6)

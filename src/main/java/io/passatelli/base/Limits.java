@@ -305,8 +305,14 @@ public final class Limits {
     /** Datagrams of neighbour news taken in one turn. */
     public static final int NEIGHBOUR_READS = 16;
 
-    /** Rules that forward ports, as passt's: each needs a listener at least. */
+    /** Rules that forward ports of one protocol, as passt's; one that exclusions split counts as one. So many exclusions may one specification have. */
     public static final int FORWARD_RULES = 255;
+
+    /** Items of one annotation that forwards ports: as many as rules. */
+    public static final int FORWARD_ITEMS = FORWARD_RULES;
+
+    /** Its characters: so many of the longest items fit, in quotes too. */
+    public static final int FORWARD_TEXT_CHARS = 12 << 10;
 
     /** How often the host's resolv.conf is looked at, ms: of netlink's changes the kernel tells by itself. */
     public static final int RESOLV_CONF_POLL_MS = 2_000;

@@ -27,6 +27,7 @@ import java.util.Set;
  * @param dhcpSearch whether search domains are told to the guest
  * @param services what is not switched off
  * @param mapHostLoopback {@code --map-host-loopback}: an address, or {@code none}; {@code --no-map-gw} is the same as {@code none}
+ * @param mapGuest {@code --map-guest-addr}: an address, or {@code none}
  * @param outbound {@code -o}
  * @param outboundInterface4 {@code --outbound-if4}
  * @param outboundInterface6 {@code --outbound-if6}
@@ -50,6 +51,7 @@ public record GuestOptions(
         boolean dhcpSearch,
         Set<Service> services,
         List<String> mapHostLoopback,
+        List<String> mapGuest,
         List<String> outbound,
         @Nullable String outboundInterface4,
         @Nullable String outboundInterface6,
@@ -67,6 +69,7 @@ public record GuestOptions(
         on.addAll(services);
         services = Collections.unmodifiableSet(on);
         mapHostLoopback = List.copyOf(mapHostLoopback);
+        mapGuest = List.copyOf(mapGuest);
         outbound = List.copyOf(outbound);
         tcpPorts = List.copyOf(tcpPorts);
         udpPorts = List.copyOf(udpPorts);
@@ -95,6 +98,7 @@ public record GuestOptions(
         private boolean dhcpSearch = true;
         private final Set<Service> services = EnumSet.allOf(Service.class);
         private List<String> mapHostLoopback = List.of();
+        private List<String> mapGuest = List.of();
         private List<String> outbound = List.of();
         private @Nullable String outboundInterface4;
         private @Nullable String outboundInterface6;
@@ -188,6 +192,11 @@ public record GuestOptions(
             return this;
         }
 
+        public Builder mapGuest(List<String> values) {
+            mapGuest = values;
+            return this;
+        }
+
         public Builder outbound(List<String> values) {
             outbound = values;
             return this;
@@ -231,6 +240,7 @@ public record GuestOptions(
                     dhcpSearch,
                     services,
                     mapHostLoopback,
+                    mapGuest,
                     outbound,
                     outboundInterface4,
                     outboundInterface6,

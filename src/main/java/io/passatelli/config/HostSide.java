@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
  * How the guest's traffic of one address family is carried on by the host.
  *
  * @param mapHostLoopback guest traffic to this address reaches the host's loopback; null: no such mapping
+ * @param mapGuest guest traffic to this address reaches the host at the guest's own address, which the host has too; null: none does
  * @param outbound source address of host-side sockets; null: the kernel's choice
  * @param outboundInterface SO_BINDTODEVICE of host-side sockets; null: none
  * @param interfaceIndex the scope of link-local addresses on the host side; 0: none
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record HostSide(
         @Nullable Ip mapHostLoopback,
+        @Nullable Ip mapGuest,
         @Nullable Ip outbound,
         @Nullable String outboundInterface,
         int interfaceIndex,
@@ -36,6 +38,18 @@ public record HostSide(
         this(mapHostLoopback, outbound, outboundInterface, interfaceIndex, dnsForward, dnsHost, null);
     }
 
+    /** One where nothing stands for the guest's own address. */
+    public HostSide(
+            @Nullable Ip mapHostLoopback,
+            @Nullable Ip outbound,
+            @Nullable String outboundInterface,
+            int interfaceIndex,
+            @Nullable Ip dnsForward,
+            @Nullable Ip dnsHost,
+            @Nullable Ip address) {
+        this(mapHostLoopback, null, outbound, outboundInterface, interfaceIndex, dnsForward, dnsHost, address);
+    }
+
     public HostSide {
         assert (dnsForward == null) == (dnsHost == null);
     }
@@ -43,5 +57,11 @@ public record HostSide(
     /** {@link #PLAIN}, but for a mapping of the host's loopback. */
     public static HostSide mapping(@Nullable Ip hostLoopback) {
         return new HostSide(hostLoopback, null, null, 0, null, null);
+    }
+
+    /** This, but {@code ip} stands for the guest's own address at the host. */
+    public HostSide mapGuest(@Nullable Ip ip) {
+        return new HostSide(
+                mapHostLoopback, ip, outbound, outboundInterface, interfaceIndex, dnsForward, dnsHost, address);
     }
 }

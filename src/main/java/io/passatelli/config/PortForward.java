@@ -24,7 +24,7 @@ public record PortForward(
         @Nullable Ip targetAddress,
         int target,
         boolean weak) {
-    private static final int PORT_MAX = 65_535;
+    private static final int PORT_MAX = PortText.PORT_MAX;
 
     /** Transports that can be forwarded. */
     public enum Protocol {
@@ -57,6 +57,14 @@ public record PortForward(
         if (targetAddress != null && (address == null || address.isV4() != targetAddress.isV4())) {
             throw new IllegalArgumentException("a target address has the family of the address that listens");
         }
+    }
+
+    /**
+     * One rule as {@link ForwardRules} has it, such as {@code tcp:8080:80} or {@code udp:5000-5009/4}; {@code tcp:all} is one that may be had in part.
+     * Throws {@link IllegalArgumentException} with one sentence that says the column, from 1, and why.
+     */
+    public static PortForward parse(String item) {
+        return ForwardRules.parseOne(item);
     }
 
     /** The guest's port behind {@code hostPort}, which is in the rule's range. */

@@ -2,16 +2,22 @@ package io.passatelli.flow;
 
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
+import io.passatelli.config.Cidr;
 import io.passatelli.config.HostSide;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Which host-side address stands for one that the guest uses, and back. Answers are left in {@link #high} and {@link #low}. Loop thread only.
  *
- * <p>For each family there is at most one name that the guest has for the host's loopback. To it: the host's 127.0.0.1 or ::1. From 127/8 or
- * ::1: that name, where there is one of the same family. And at most one address behind which the host's resolver stands: to its ports 53 and
- * 853. Every other address stands for itself.
+ * <p>For each family there are at most three addresses that stand for others, looked at in this order:
+ * <ul>
+ *   <li>The one behind which the host's resolver is: to its ports 53 and 853.
+ *   <li>The guest's name of the host's loopback. To it: the host's 127.0.0.1 or ::1. From these two, and nothing else of 127/8: that name.
+ *   <li>The guest's name of a host that has the guest's own address, the one that was assigned to it. To it: that address; from that address: it.
+ * </ul>
+ * Every other address stands for itself.
  */
 @HotPath
 public final class AddressMap {
@@ -23,6 +29,10 @@ public final class AddressMap {
 
     private Ip loopback4 = NOBODY;
     private Ip loopback6 = NOBODY;
+    private Ip mapGuest4 = NOBODY;
+    private Ip mapGuest6 = NOBODY;
+    private Ip guest4 = NOBODY;
+    private Ip guest6 = NOBODY;
     private Ip dnsForward4 = NOBODY;
     private Ip dnsForward6 = NOBODY;
     private Ip dnsHost4 = NOBODY;
@@ -40,6 +50,12 @@ public final class AddressMap {
         HostSide host6 = config.host6();
         loopback4 = orNobody(host4.mapHostLoopback());
         loopback6 = orNobody(host6.mapHostLoopback());
+        Ip6Network ip6 = config.guest().ip6();
+        Cidr address6 = ip6 == null ? null : ip6.address();
+        guest4 = config.guest().address().address();
+        guest6 = address6 == null ? NOBODY : address6.address();
+        mapGuest4 = orNobody(host4.mapGuest());
+        mapGuest6 = address6 == null ? NOBODY : orNobody(host6.mapGuest());
         dnsForward4 = orNobody(host4.dnsForward());
         dnsForward6 = orNobody(host6.dnsForward());
         dnsHost4 = orNobody(host4.dnsHost());
@@ -56,6 +72,10 @@ public final class AddressMap {
             answer(Ip.LOOPBACK4);
         } else if (is(loopback6, guestViewHigh, guestViewLow)) {
             answer(Ip.LOOPBACK6);
+        } else if (is(mapGuest4, guestViewHigh, guestViewLow)) {
+            answer(guest4);
+        } else if (is(mapGuest6, guestViewHigh, guestViewLow)) {
+            answer(guest6);
         } else {
             answer(guestViewHigh, guestViewLow);
         }
@@ -78,9 +98,13 @@ public final class AddressMap {
 
     /** How the guest sees traffic from the given host-side address. Without a mapping a loopback address stays one: no guest can answer it. */
     public void toGuest(long hostViewHigh, long hostViewLow) {
-        Ip loopback = Ip.isV4(hostViewHigh, hostViewLow) ? loopback4 : loopback6;
-        if (!loopback.isUnspecified() && Ip.isLoopback(hostViewHigh, hostViewLow)) {
+        boolean v4 = Ip.isV4(hostViewHigh, hostViewLow);
+        Ip loopback = v4 ? loopback4 : loopback6;
+        Ip mapGuest = v4 ? mapGuest4 : mapGuest6;
+        if (!loopback.isUnspecified() && is(v4 ? Ip.LOOPBACK4 : Ip.LOOPBACK6, hostViewHigh, hostViewLow)) {
             answer(loopback);
+        } else if (!mapGuest.isUnspecified() && is(v4 ? guest4 : guest6, hostViewHigh, hostViewLow)) {
+            answer(mapGuest);
         } else {
             answer(hostViewHigh, hostViewLow);
         }

@@ -33,6 +33,11 @@ public abstract sealed class Listener extends ReadyList.Node permits ConnectionL
         return endpoint;
     }
 
+    /** What it listens for. */
+    public final PortForward rule() {
+        return rule;
+    }
+
     /** The port of the guest that this socket stands for. */
     public final int guestPort() {
         return rule.guestPort(endpoint.port());

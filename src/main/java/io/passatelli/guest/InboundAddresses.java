@@ -3,10 +3,12 @@ package io.passatelli.guest;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
 import io.passatelli.flow.AddressMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who a peer that speaks first is for the guest, and which of the guest's addresses it speaks to. The guest sees a peer by its own address;
- * one that it could not answer to (the host's loopback without a name for it, its own) as ours. Reused for each look-up. Loop thread only.
+ * one that it could not answer to (the host's loopback without a name for it, its own) as ours. Which of the guest's it is, a rule may say; else
+ * it is the one that the guest uses. Reused for each look-up. Loop thread only.
  */
 @HotPath
 public final class InboundAddresses {
@@ -39,17 +41,21 @@ public final class InboundAddresses {
         return farLow;
     }
 
-    /** Looks at the peer; false if the guest has no address of its kind, as far as we know. */
-    public boolean see(long peerHigh, long peerLow) {
-        seePeer(peerHigh, peerLow);
-        return seeGuest();
+    /** Looks at the peer; false if the guest has no address of its kind, as far as we know. {@code target}: the guest's address by rule. */
+    public boolean see(long peerHigh, long peerLow, @Nullable Ip target) {
+        seePeer(peerHigh, peerLow, target);
+        return seeGuest(target);
     }
 
-    private void seePeer(long peerHigh, long peerLow) {
+    private void seePeer(long peerHigh, long peerLow, @Nullable Ip target) {
         addresses.toGuest(peerHigh, peerLow);
         farHigh = addresses.high();
         farLow = addresses.low();
-        if (!Ip.isLoopback(farHigh, farLow) && !Ip.isUnspecified(farHigh, farLow) && !guest.isGuests(farHigh, farLow)) {
+        boolean mayAnswer = !Ip.isLoopback(farHigh, farLow)
+                && !Ip.isUnspecified(farHigh, farLow)
+                && !guest.isGuests(farHigh, farLow)
+                && (target == null || target.high() != farHigh || target.low() != farLow);
+        if (mayAnswer) {
             return;
         }
         if (Ip.isV4(peerHigh, peerLow)) {
@@ -62,7 +68,12 @@ public final class InboundAddresses {
     }
 
     /** Whom the guest sees at a link-local address it answers from its own link-local one, RFC 6724 §5, so that one is spoken to, as soon as it is known. */
-    private boolean seeGuest() {
+    private boolean seeGuest(@Nullable Ip target) {
+        if (target != null) {
+            guestHigh = target.high();
+            guestLow = target.low();
+            return target.isV4() || guest.has6();
+        }
         if (Ip.isV4(farHigh, farLow)) {
             guestHigh = 0;
             guestLow = Ip.low(guest.seen4());

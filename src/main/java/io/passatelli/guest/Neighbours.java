@@ -35,6 +35,8 @@ public final class Neighbours {
     private Ip gateway4 = Ip.UNSPECIFIED4;
     private Ip mapped4 = Ip.UNSPECIFIED4;
     private Ip mapped6 = Ip.UNSPECIFIED6;
+    private Ip guestAtHost4 = Ip.UNSPECIFIED4;
+    private Ip guestAtHost6 = Ip.UNSPECIFIED6;
     private Ip router6 = Ip.UNSPECIFIED6;
     /** High half of the guest's addresses. */
     private long prefix6;
@@ -54,6 +56,10 @@ public final class Neighbours {
         gateway4 = gateway == null ? Ip.UNSPECIFIED4 : gateway;
         mapped4 = host4 == null ? Ip.UNSPECIFIED4 : host4;
         mapped6 = host6 == null ? Ip.UNSPECIFIED6 : host6;
+        Ip guest4 = config.host4().mapGuest();
+        Ip guest6 = config.host6().mapGuest();
+        guestAtHost4 = guest4 == null ? Ip.UNSPECIFIED4 : guest4;
+        guestAtHost6 = guest6 == null ? Ip.UNSPECIFIED6 : guest6;
         Ip6Network ip6 = config.guest().ip6();
         Cidr address6 = ip6 == null ? null : ip6.address();
         router6 = ip6 == null ? Ip.UNSPECIFIED6 : ip6.router();
@@ -76,11 +82,12 @@ public final class Neighbours {
     @HotPath
     private boolean isOurs(long high, long low) {
         if (Ip.isV4(high, low)) {
-            return low == mapped4.low();
+            return low == mapped4.low() || low == guestAtHost4.low();
         }
         boolean onLink = high == prefix6 || Ip.isLinkLocal(high, low);
         return !onLink
                 || high == mapped6.high() && low == mapped6.low()
+                || high == guestAtHost6.high() && low == guestAtHost6.low()
                 || high == router6.high() && low == router6.low();
     }
 

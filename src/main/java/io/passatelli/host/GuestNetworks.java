@@ -5,6 +5,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.base.Mac;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.DomainName;
+import io.passatelli.config.EphemeralPorts;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.HostSide;
@@ -99,12 +100,13 @@ public final class GuestNetworks {
     private final Map<Family, Ip> gateways;
     private final Map<Family, Ip> outbound;
     private final Map<Family, String> outboundInterfaces = new EnumMap<>(Family.class);
-    private final Map<Family, Ip> mapped = new EnumMap<>(Family.class);
+    private final Mappings mappings;
     private final Resolvers resolvers;
-    private boolean mapsGateway = true;
+    private final EphemeralPorts ephemeral;
 
-    private GuestNetworks(GuestOptions options, HostNetwork host, ResolvConf resolvConf) {
+    private GuestNetworks(GuestOptions options, HostNetwork host, ResolvConf resolvConf, EphemeralPorts ephemeral) {
         this.options = options;
+        this.ephemeral = ephemeral;
         this.host = host;
         addresses = OptionText.eachOnce("-a, --address", options.addresses(), this::address, Cidr::address);
         gateways = OptionText.eachOnce(
@@ -114,12 +116,18 @@ public final class GuestNetworks {
         resolvers = new Resolvers(options, resolvConf, remarks);
         outboundInterface(Family.IP4, "--outbound-if4", options.outboundInterface4());
         outboundInterface(Family.IP6, "--outbound-if6", options.outboundInterface6());
-        mapHostLoopback();
+        mappings = new Mappings(options);
     }
 
     /** The guest's network from what the user said, what the kernel says, and what resolv.conf says. */
+    public static NetworkPlan plan(
+            GuestOptions options, HostNetwork host, ResolvConf resolvConf, EphemeralPorts ephemeral) {
+        return new GuestNetworks(options, host, resolvConf, ephemeral).plan();
+    }
+
+    /** One whose forwards nobody looks at, as for a plane that runs, {@link NetworkPlan#after}; or that do not say {@code all}. */
     public static NetworkPlan plan(GuestOptions options, HostNetwork host, ResolvConf resolvConf) {
-        return new GuestNetworks(options, host, resolvConf).plan();
+        return plan(options, host, resolvConf, EphemeralPorts.STANDARD);
     }
 
     private NetworkPlan plan() {
@@ -134,8 +142,8 @@ public final class GuestNetworks {
         }
         Resolvers.Told told4 = Resolvers.Told.NOTHING;
         Resolvers.Told told6 = Resolvers.Told.NOTHING;
-        Ip mapped4 = has4 ? mapped(Family.IP4, four) : null;
-        Ip mapped6 = has6 ? mapped(Family.IP6, six) : null;
+        Ip mapped4 = has4 ? mappings.loopback(Family.IP4, four.gateway, four.guest()) : null;
+        Ip mapped6 = has6 ? mappings.loopback(Family.IP6, six.gateway, six.guest()) : null;
         if (has4) {
             told4 = resolvers.of(Family.IP4, mapped4, four.guest());
         }
@@ -156,8 +164,8 @@ public final class GuestNetworks {
         remark(services, local, four, has6 ? six : Side.NONE);
         var plane = new PlaneConfig(
                 guest,
-                hostSide(Family.IP4, four, mapped4, told4),
-                hostSide(Family.IP6, six, mapped6, told6),
+                hostSide(Family.IP4, four, mapped4, told4, has4),
+                hostSide(Family.IP6, six, mapped6, told6, has6),
                 services,
                 PlaneConfig.UdpTimeouts.STANDARD,
                 forwards(services));
@@ -251,9 +259,10 @@ public final class GuestNetworks {
         return new Ip6Network(six.address, addresses.containsKey(Family.IP6), router, told.told());
     }
 
-    private HostSide hostSide(Family family, Side side, @Nullable Ip mapped, Resolvers.Told told) {
+    private HostSide hostSide(Family family, Side side, @Nullable Ip mapped, Resolvers.Told told, boolean isThere) {
         return new HostSide(
                 mapped,
+                isThere ? mappings.guest(family, mapped, side.guest(), remarks) : null,
                 outbound.get(family),
                 outboundInterfaces.get(family),
                 side.scope(),
@@ -344,29 +353,6 @@ public final class GuestNetworks {
         return length;
     }
 
-    private void mapHostLoopback() {
-        List<String> said = new ArrayList<>(options.mapHostLoopback());
-        int none = said.lastIndexOf(NONE);
-        mapsGateway = none < 0;
-        mapped.putAll(OptionText.eachOnce(
-                "--map-host-loopback",
-                said.subList(none + 1, said.size()),
-                t -> OptionText.unicast("--map-host-loopback", t),
-                ip -> ip));
-    }
-
-    /** What the user said, else the gateway. */
-    private @Nullable Ip mapped(Family family, Side side) {
-        Ip said = mapped.get(family);
-        if (said == null) {
-            return mapsGateway ? side.gateway : null;
-        }
-        if (said.equals(side.guest())) {
-            throw wrong("--map-host-loopback", said + " is the guest's own address");
-        }
-        return said;
-    }
-
     private int mtu(boolean has6) {
         String said = options.mtu();
         if (said == null) {
@@ -422,7 +408,7 @@ public final class GuestNetworks {
             boolean tcp = protocol == PortForward.Protocol.TCP;
             String option = tcp ? "-t, --tcp-ports" : "-u, --udp-ports";
             List<String> specs = tcp ? options.tcpPorts() : options.udpPorts();
-            List<PortForward> of = checked(option, () -> PasstPorts.parse(protocol, specs));
+            List<PortForward> of = checked(option, () -> PasstPorts.parse(protocol, specs, ephemeral));
             if (services.contains(protocol.service())) {
                 rules.addAll(of);
             } else if (!of.isEmpty()) {

@@ -120,12 +120,15 @@ class CommandLineTest {
         "--tcp-ports, -t 0",
         "--tcp-ports, -t 22:65536",
         "--tcp-ports, -t 22 -t none",
-        "--tcp-ports, -t all",
-        "--tcp-ports, -t 192.0.2.1/22",
+        "--tcp-ports, -t auto",
+        "--tcp-ports, -t 192.0.2/22",
+        "--tcp-ports, -t 22:192.0.2.1/22",
         "--udp-ports, -u 0",
         "--udp-ports, -u 53 -u none",
-        "--udp-ports, -u all",
-        "--udp-ports, -u 192.0.2.1/53",
+        "--udp-ports, -u auto",
+        "--udp-ports, -u %/53",
+        "--map-guest-addr, --map-guest-addr guest",
+        "--map-guest-addr, -a 192.0.2.10/24 --map-guest-addr 192.0.2.10",
         "--fd, -F x",
         "--fd, -F 1",
         "--fd, -F -3",
@@ -250,7 +253,7 @@ class CommandLineTest {
                 .contains("--socket", "--one-off", "--pcap", "--mtu", "--address", "--gateway", "--dns", "--search")
                 .contains("--map-host-loopback", "--no-map-gw", "--fqdn", "--no-icmp", "--outbound-if4")
                 .contains("--outbound-if6", "--dns-forward", "--dns-host", "--udp-ports", "--no-udp", "--ipv6-only")
-                .contains("--tcp-ports", "--no-tcp")
+                .contains("--tcp-ports", "--no-tcp", "--map-guest-addr")
                 .contains("--no-dhcpv6", "--no-ndp", "--no-ra")
                 .contains("--log-file", "--log-size", "--pid", "--runas", "--stats", "--trace", "--chroot-fallback");
         assertThat(said()).isEmpty();

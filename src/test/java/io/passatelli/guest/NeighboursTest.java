@@ -60,6 +60,19 @@ class NeighboursTest {
     }
 
     @Test
+    void whatStandsForTheGuestsOwnAddressAtTheHostKeepsOurMacToo() {
+        HostSide side4 = HostSide.PLAIN.mapGuest(Ip.v4(HOST));
+        HostSide side6 = HostSide.PLAIN.mapGuest(Ip.parse("fe80::7"));
+        var neighbours = new Neighbours(PlaneConfig.of(NETWORK6).host4(side4).host6(side6));
+        assertThat(neighbours.put(0, Ip.low(GATEWAY), OTHER_MAC)).isTrue();
+        assertThat(neighbours.put(0, Ip.low(HOST), MAC)).isFalse();
+        assertThat(neighbours.macOf(0, Ip.low(HOST))).isEqualTo(OURS);
+        Ip six = Ip.parse("fe80::7");
+        assertThat(neighbours.put(six.high(), six.low(), MAC)).isFalse();
+        assertThat(neighbours.macOf(six.high(), six.low())).isEqualTo(OURS);
+    }
+
+    @Test
     void withoutMappingTheGatewaysMacStandsForAllThatIsUnknown() {
         var neighbours = new Neighbours(PlaneConfig.of(NETWORK));
         assertThat(neighbours.put(0, Ip.low(GATEWAY), MAC)).isTrue();

@@ -194,6 +194,29 @@ class GuestNetworks6Test {
         assertThat(only6.summary()).isEqualTo("fd77::2/64, router fe80::99");
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "'--map-guest-addr fd77::9', , fd77::9, 0",
+        "'--map-guest-addr fd77::9 --map-guest-addr 10.77.0.9', 10.77.0.9, fd77::9, 0",
+        "'--map-guest-addr fd77::9 --map-guest-addr none --map-guest-addr 10.77.0.9', 10.77.0.9, , 0",
+        "'--map-guest-addr fe80::99', , fe80::99, 1", // the host's loopback comes first
+        "'--map-guest-addr fe80::99 --map-host-loopback fd77::8', , fe80::99, 0",
+    })
+    void anAddressOfEachFamilyMayStandForTheGuestsOwn(String line, String four, String six, int remarks) {
+        NetworkPlan plan = plan(line);
+        assertThat(plan.plane().host4().mapGuest()).isEqualTo(ip(four));
+        assertThat(plan.plane().host6().mapGuest()).isEqualTo(ip(six));
+        assertThat(plan.remarks()).hasSize(remarks);
+    }
+
+    @Test
+    void withoutAGlobalAddressNothingCanStandForIt() {
+        NetworkPlan plan = plan("--map-guest-addr fd77::9", host(List.of(LOOPBACK6, LINK_LOCAL), ON_LINK6));
+        assertThat(plan.plane().host6().mapGuest()).isNull();
+        assertThat(plan.remarks())
+                .contains("--map-guest-addr: the guest has no IPv6 address that fd77::9 could stand for");
+    }
+
     @Test
     void aHostWithoutAnyRouteGivesALocalNetworkOfBothFamilies() {
         NetworkPlan plan = plan("", host(List.of(LOOPBACK6, LINK_LOCAL), ON_LINK6));
@@ -358,6 +381,10 @@ class GuestNetworks6Test {
                 "--outbound-if6 sixteencharacters",
                 "--map-host-loopback ::1",
                 "--map-host-loopback fd77::2",
+                "--map-guest-addr ::1",
+                "--map-guest-addr fd77::2",
+                "--map-guest-addr fd77::5 --map-guest-addr fd77::6",
+                "--map-guest-addr fd77::5 --map-host-loopback fd77::5",
                 "--map-host-loopback fd77::5 --map-host-loopback fd77::6",
                 "--dns-forward ::1",
                 "--dns-forward fd77::2 --dns-host ::1",

@@ -1,8 +1,10 @@
 package io.passatelli.host;
 
 import io.passatelli.base.Ip;
+import io.passatelli.config.EphemeralPorts;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.GuestOptions;
+import io.passatelli.config.PortForward;
 import io.passatelli.config.Service;
 import io.passatelli.host.HostNetwork.Address;
 import io.passatelli.host.HostNetwork.Interface;
@@ -69,7 +71,8 @@ class GuestNetworksTest {
                         "-u",
                         "--dns-forward",
                         "--dns-host",
-                        "--map-host-loopback" -> {}
+                        "--map-host-loopback",
+                        "--map-guest-addr" -> {}
                 default -> throw new IllegalStateException(words[i]);
             }
         }
@@ -81,6 +84,7 @@ class GuestNetworksTest {
                 .dnsForward(all("--dns-forward", words))
                 .dnsHost(all("--dns-host", words))
                 .mapHostLoopback(all("--map-host-loopback", words))
+                .mapGuest(all("--map-guest-addr", words))
                 .tcpPorts(all("-t", words))
                 .udpPorts(all("-u", words))
                 .build();
@@ -228,6 +232,32 @@ class GuestNetworksTest {
 
     @ParameterizedTest
     @CsvSource({
+        "'', , 0",
+        "'--map-guest-addr none', , 0",
+        "'--map-guest-addr 10.77.0.9', 10.77.0.9, 0",
+        "'--map-guest-addr 203.0.113.1', 203.0.113.1, 0",
+        "'--map-guest-addr 10.77.0.9 --map-guest-addr none', , 0",
+        "'--map-guest-addr 10.77.0.9 --map-guest-addr none --map-guest-addr 10.77.0.8', 10.77.0.8, 0",
+        "'--map-guest-addr fd77::9', , 0",
+        "'--map-guest-addr 10.77.0.1', 10.77.0.1, 1", // the host's loopback comes first
+        "'--map-guest-addr 10.77.0.1 --map-host-loopback none', 10.77.0.1, 0",
+    })
+    void anAddressMayStandForTheGuestsOwnAtTheHost(String line, String mapped, int remarks) {
+        assertThat(plan(line).plane().host4().mapGuest()).isEqualTo(mapped == null ? null : Ip.parse(mapped));
+        assertThat(plan(line).remarks()).hasSize(remarks);
+    }
+
+    @Test
+    void ephemeralPortsAreTheHosts() {
+        NetworkPlan plan = GuestNetworks.plan(options("-t all"), HOST, RESOLV_CONF, new EphemeralPorts(2, 65_534));
+        assertThat(plan.plane().forwards())
+                .containsExactly(
+                        new PortForward(PortForward.Protocol.TCP, null, null, 1, 1, null, 1, true),
+                        new PortForward(PortForward.Protocol.TCP, null, null, 65_535, 65_535, null, 65_535, true));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
         "'', 192.0.2.53 192.0.2.54",
         "'-D 192.0.2.1', 192.0.2.1",
         "'-D 192.0.2.1 -D 127.0.0.1', 192.0.2.1 127.0.0.1",
@@ -339,6 +369,12 @@ class GuestNetworksTest {
                 "--map-host-loopback 127.0.0.1",
                 "--map-host-loopback 10.77.0.2",
                 "--map-host-loopback all",
+                "--map-guest-addr 127.0.0.1",
+                "--map-guest-addr 224.0.0.1",
+                "--map-guest-addr 10.77.0.2",
+                "--map-guest-addr 10.77.0.8 --map-guest-addr 10.77.0.9",
+                "--map-guest-addr 10.77.0.9 --map-host-loopback 10.77.0.9",
+                "--map-guest-addr all",
                 "-o 0.0.0.0",
                 "-o 255.255.255.255",
                 "-o 10.0.0.1 -o 10.0.0.2",

@@ -108,6 +108,17 @@ class Echo6ScenarioTest {
     }
 
     @Test
+    void routerThatStandsForTheGuestsOwnAddressIsTheHost() {
+        HostSide side = HostSide.PLAIN.mapGuest(Ip.parse(ROUTER6));
+        try (var t =
+                PlaneScenario.setup().ip6().change(config -> config.host6(side)).start()) {
+            t.host(GUEST6).answersEcho(0);
+            t.guestPings(ROUTER6, ID, 1).guestGetsReply(ROUTER6, ID, 1).dropped();
+            assertThat(t.stats().flows()).isOne();
+        }
+    }
+
+    @Test
     void neighbourOnTheHostsLinkIsPingedAndAnswersALinkLocalGuest() {
         String neighbour = "fe80::77";
         try (var t = standard()) {

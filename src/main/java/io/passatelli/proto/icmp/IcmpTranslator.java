@@ -44,7 +44,7 @@ import io.passatelli.wire.Ip6;
  * not relayed.
  *
  * <p>A request to the guest's IPv6 router is answered here, as every node has to (RFC 4443 §4.2): that address is ours, and nobody on the host
- * side need have it. Not so where it stands for the host's loopback, and not in IPv4, where the guest's gateway is a machine of the host's network.
+ * side need have it. Not so where it stands for an address of the host's, and not in IPv4, where the guest's gateway is a machine of the host's network.
  */
 public final class IcmpTranslator implements Handler {
     private static final long IDLE_NS = Limits.PING_IDLE_S * 1_000_000_000L;
@@ -117,7 +117,12 @@ public final class IcmpTranslator implements Handler {
 
     private static Ip own(PlaneConfig config) {
         Ip6Network ip6 = config.guest().ip6();
-        return ip6 == null || ip6.router().equals(config.host6().mapHostLoopback()) ? Ip.UNSPECIFIED6 : ip6.router();
+        if (ip6 == null
+                || ip6.router().equals(config.host6().mapHostLoopback())
+                || ip6.router().equals(config.host6().mapGuest())) {
+            return Ip.UNSPECIFIED6;
+        }
+        return ip6.router();
     }
 
     /** Takes an ICMP or ICMPv6 message from the guest: frame {@code i} of {@code batch}, parsed well. */

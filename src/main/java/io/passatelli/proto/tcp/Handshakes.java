@@ -3,6 +3,7 @@ package io.passatelli.proto.tcp;
 import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
@@ -243,7 +244,8 @@ final class Handshakes implements ConnectionAcceptor {
 
     /** A flow for what {@code listener} accepted of {@code peer}; null: none can be, and it is counted why. */
     private @Nullable TcpFlow accept(ConnectionListener listener, SockAddr peer, long nowNs) {
-        if (!owner.isOn() || !hostData.isUp() || !inbound.see(peer.high(), peer.low())) {
+        Ip target = listener.rule().targetAddress();
+        if (!owner.isOn() || !hostData.isUp() || !inbound.see(peer.high(), peer.low(), target)) {
             counters.count(owner.isOn() ? Drop.TCP_NO_GUEST : Drop.TCP_OFF);
             return null;
         }
