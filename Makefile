@@ -15,7 +15,8 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'FrameFuzzTest\#segmentsKeepTheirPromises' 'TcpOptionsFuzzTest\#anyOptionsAreReadAsFarAsTheyAreGood' \
     'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
-    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder'
+    'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder' \
+    'RequestFuzzTest\#anyLineHasOneAnswer'
 
 .PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-syscalls bench-jmh fuzz sim mutants format clean
 
@@ -74,7 +75,7 @@ bench-jmh: ## microbenchmarks
 	@$(MVN) verify -Pbench -DskipTests
 	@python3 src/bench/python/jmh.py
 
-fuzz: ## coverage-guided fuzzing of all that reads what a guest sends, a minute each
+fuzz: ## coverage-guided fuzzing of all that reads what a guest or a client sends, a minute each
 	@$(setup) build
 	@$(MVN) -q test-compile
 	@for method in $(FUZZ_METHODS); do \

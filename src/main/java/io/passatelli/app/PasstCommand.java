@@ -7,6 +7,7 @@ import io.passatelli.base.RateLimit;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
+import io.passatelli.control.server.ControlServer;
 import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
@@ -43,6 +44,7 @@ final class PasstCommand {
     private final GuestOptions guestOptions;
     private String listeningPath = "";
     private @Nullable HostWatch hostWatch;
+    private @Nullable ControlServer control;
 
     private PasstCommand(PasstOptions options, Log log) {
         this.options = options;
@@ -90,6 +92,10 @@ final class PasstCommand {
                 log.error("  at " + frame);
             }
             return ExitCode.FAILURE;
+        } finally {
+            if (control != null) {
+                control.close();
+            }
         }
     }
 
@@ -107,12 +113,25 @@ final class PasstCommand {
             followNeighbours(plane);
             ending.of(plane.handle());
             followHost(plan, plane.handle());
+            openControl(plane);
             log.info("guest network: " + plan.summary());
             config.forwards().forEach(rule -> log.info("forwarding " + rule));
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
             return plane;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private void openControl(DataPlane plane) throws StartException {
+        if (options.control == null) {
+            return;
+        }
+        try {
+            control = PlaneControl.serve(Path.of(options.control), plane.handle(), clock, log);
+        } catch (IOException e) {
+            plane.close();
+            throw new StartException("--control: " + e.getMessage(), e);
         }
     }
 

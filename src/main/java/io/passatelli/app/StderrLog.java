@@ -23,7 +23,7 @@ final class StderrLog {
     }
 
     /** A line may quote what a guest sent: nothing in it may steer a terminal or forge a second line. */
-    private static String printable(String line) {
+    static String printable(String line) {
         StringBuilder clean = new StringBuilder(line.length());
         line.codePoints().map(c -> Character.isISOControl(c) ? '?' : c).forEach(clean::appendCodePoint);
         return clean.toString();
