@@ -175,6 +175,7 @@ class ControlServerTest {
         ControlServer server = start();
         assertThat(Files.getPosixFilePermissions(path())).isEqualTo(PosixFilePermissions.fromString("rw-------"));
         try (RawClient client = new RawClient(path())) {
+            assertThat(client.say("{\"request\":\"version\"}\n").line()).contains("\"answer\"");
             server.close();
             assertThat(client.line()).isNull();
         }
