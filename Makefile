@@ -16,7 +16,8 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'ReassemblerFuzzTest\#anyFragmentsKeepTheBounds' 'DhcpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'PasstPortsFuzzTest\#anyTextIsReadOrRefused' \
-    'ForwardRulesFuzzTest\#anyTextIsReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder'
+    'ForwardRulesFuzzTest\#anyTextIsReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder' \
+    'RequestFuzzTest\#anyLineHasOneAnswer'
 
 .PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-forwards bench-syscalls bench-jmh fuzz sim mutants format clean
 
@@ -80,7 +81,7 @@ bench-jmh: ## microbenchmarks
 	@$(MVN) verify -Pbench -DskipTests
 	@python3 src/bench/python/jmh.py
 
-fuzz: ## coverage-guided fuzzing of all that reads what guests and users write, a minute each
+fuzz: ## coverage-guided fuzzing of all that reads what guests, users and clients write, a minute each
 	@$(setup) build
 	@$(MVN) -q test-compile
 	@for method in $(FUZZ_METHODS); do \

@@ -12,7 +12,7 @@ ln -sf passatelli "$tree/bin/qrap"
 printf '%s\n' "$JAVA_HOME" > "$tree/lib/java-home"
 
 # A cache belongs to one JVM, its options, and jars of one time stamp: as long as these are the same, it stays.
-stamp=$(cat target/passatelli-*.jar src/main/sh/passatelli scripts/Train.java "$tree"/lib/picocli.jar "$JAVA_HOME/release" | sha256sum)
+stamp=$(cat target/passatelli-*.jar src/main/sh/passatelli scripts/Train.java "$tree"/lib/picocli.jar "$tree"/lib/jackson-*.jar "$JAVA_HOME/release" | sha256sum)
 if [ -s "$tree/lib/passt.aot" ] && [ "$(cat "$tree/lib/passt.aot.stamp" 2> /dev/null)" = "$stamp" ]; then
     exit 0
 fi

@@ -84,6 +84,15 @@ class HouseTest {
             Stream.concat(Arrays.stream(LEVELS_0_TO_3), Stream.of("proto..")).toArray(String[]::new));
 
     @ArchTest
+    static final ArchRule controlApi = room("control.api", "base", "config");
+
+    @ArchTest
+    static final ArchRule controlServer = room("control.server", "base", "config", "control.api");
+
+    @ArchTest
+    static final ArchRule controlClient = room("control.client", "base", "config", "control.api");
+
+    @ArchTest
     static final ArchRule everyClassHasARoom = classes()
             .should()
             .resideInAnyPackage(packages(
@@ -105,6 +114,9 @@ class HouseTest {
                     "proto.tcp",
                     "proto.udp",
                     "plane",
+                    "control.api",
+                    "control.server",
+                    "control.client",
                     "app.."));
 
     @ArchTest
@@ -126,6 +138,14 @@ class HouseTest {
             .should()
             .dependOnClassesThat()
             .resideInAPackage("jnr..");
+
+    @ArchTest
+    static final ArchRule jacksonInOnePlace = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "control.api")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("com.fasterxml..");
 
     @ArchTest
     static final ArchRule plainJavaBelow = noClasses()

@@ -16,6 +16,7 @@ public final class Main {
         return switch (role) {
             case "passt" -> PasstCommand.run(rest);
             case "qrap" -> QrapCommand.run(rest);
+            case "ctl" -> CtlCommand.run(rest);
             case "-h", "--help" -> usage(ExitCode.OK);
             case "--version" -> {
                 System.out.println(Version.line());
@@ -35,6 +36,7 @@ public final class Main {
                         Roles:
                           passt   the network of a QEMU guest, on a UNIX socket (-netdev stream)
                           qrap    runs QEMU with a connection to a passt as its network
+                          ctl     asks a running role that was started with --control
                         'passatelli ROLE --help' lists a role's options.""");
         return code;
     }

@@ -8,6 +8,7 @@ import io.passatelli.config.EphemeralPorts;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
+import io.passatelli.control.server.ControlServer;
 import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
@@ -50,6 +51,7 @@ final class PasstCommand {
     private final GuestOptions guestOptions;
     private String listeningPath = "";
     private @Nullable HostWatch hostWatch;
+    private @Nullable ControlServer control;
 
     private PasstCommand(PasstOptions options, Launch launch) {
         this.options = options;
@@ -81,6 +83,9 @@ final class PasstCommand {
             log.error(String.valueOf(e.getMessage()));
             return ExitCode.FAILURE;
         } finally {
+            if (control != null) {
+                control.close();
+            }
             if (hostWatch != null) {
                 hostWatch.close();
             }
@@ -127,6 +132,7 @@ final class PasstCommand {
             followNeighbours(plane);
             ending.of(plane.handle());
             followHost(plan, plane.handle());
+            openControl(plane);
             log.info("guest network: " + plan.summary());
             config.forwards().forEach(rule -> log.info("forwarding " + rule));
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
@@ -183,6 +189,18 @@ final class PasstCommand {
             throw new IllegalStateException("whoever started this does not wait for it any more");
         }
         Descriptors.silence(os, keptDescriptor());
+    }
+
+    private void openControl(DataPlane plane) throws StartException {
+        if (options.control == null) {
+            return;
+        }
+        try {
+            control = PlaneControl.serve(Path.of(options.control), plane.handle(), clock, log);
+        } catch (IOException e) {
+            plane.close();
+            throw new StartException("--control: " + e.getMessage(), e);
+        }
     }
 
     /** Ports that the user named have to be had; which are not, and why, the plane has said. */

@@ -68,6 +68,13 @@ final class PasstOptions {
     String pcap;
 
     @Option(
+            names = "--control",
+            paramLabel = "PATH",
+            description = "UNIX socket where 'passatelli ctl' may ask (default: none)")
+    @Nullable
+    String control;
+
+    @Option(
             names = {"-m", "--mtu"},
             paramLabel = "BYTES",
             description = "MTU told to the guest; 0: none (default: 65520)")

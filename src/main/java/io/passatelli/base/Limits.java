@@ -353,5 +353,47 @@ public final class Limits {
     /** Resets to the guest that wait for the link: a burst of connections that a far host ends, while the link is full of data. */
     public static final int TCP_RESETS_WAITING = 256;
 
+    /** Clients of the control socket at one time: an operator's, a monitor's, and some. */
+    public static final int CONTROL_CLIENTS = 8;
+
+    /** Connections waiting at the control socket, listen(2). */
+    public static final int CONTROL_BACKLOG = 16;
+
+    /** Connections accepted at the control socket in one visit. */
+    public static final int CONTROL_ACCEPTS = 32;
+
+    /** A line of a client of the control socket, bytes: room for {@link #FORWARD_RULES}, each of 256 bytes. */
+    public static final int CONTROL_LINE_BYTES = 64 << 10;
+
+    /** An answer on the control socket, bytes: {@link #CONTROL_FLOWS} take half of it. */
+    public static final int CONTROL_ANSWER_BYTES = 1 << 20;
+
+    /** What goes to a client of the control socket in one call, bytes: the JDK copies as much to memory that it keeps. */
+    public static final int CONTROL_WRITE_BYTES = 64 << 10;
+
+    /** Flows in one answer. */
+    public static final int CONTROL_FLOWS = 1_000;
+
+    /** Words of a capture's filter in one request. */
+    public static final int CONTROL_FILTER_WORDS = 16;
+
+    /** A path, a filter's word or a request's id of a client, characters: PATH_MAX of Linux (limits.h). */
+    public static final int CONTROL_TEXT_CHARS = 4_096;
+
+    /** Objects and arrays within each other in a request: ours need two. */
+    public static final int CONTROL_DEPTH = 8;
+
+    /** How long a client of the control socket may take from one answer to the end of its next line, ms. */
+    public static final int CONTROL_READ_MS = 30_000;
+
+    /** How long it may take to read an answer, ms. */
+    public static final int CONTROL_WRITE_MS = 10_000;
+
+    /** How long an answer of the plane may take, ms: it comes within a turn, or the plane is stuck. */
+    public static final int CONTROL_ANSWER_MS = 5_000;
+
+    /** Without descriptors left, accept(2) at the control socket is tried again after this, ms. */
+    public static final int CONTROL_ACCEPT_RETRY_MS = 100;
+
     private Limits() {}
 }

@@ -195,7 +195,7 @@ class CommandLineTest {
     @Test
     void pathsThatCannotBeAreNamed() {
         String nowhere = directory.resolve("no/such").toString();
-        for (String option : new String[] {"-s", "-p", "-P", "-l"}) {
+        for (String option : new String[] {"-s", "-p", "-P", "-l", "--control"}) {
             err.reset();
             assertThat(passt(option, nowhere)).isEqualTo(1);
             assertThat(said().lines().filter(line -> line.startsWith("error: ")))
@@ -213,6 +213,22 @@ class CommandLineTest {
         err.reset();
         assertThat(passt("-p", nowhere)).isEqualTo(1);
         assertThat(said()).contains("No such file or directory");
+        assertThat(socket()).doesNotExist();
+    }
+
+    @Test
+    void controlSocketThatCannotBeEndsTheStartWithOneSentence() throws Exception {
+        Path file = Files.writeString(directory.resolve("file"), "precious");
+        assertThat(passt("-q", "--control", file.toString())).isEqualTo(1);
+        assertThat(said().lines().filter(line -> line.startsWith("error: ")))
+                .singleElement()
+                .asString()
+                .contains("--control: cannot listen on '" + file + "': a file that is no socket is there");
+        assertThat(file).hasContent("precious");
+        assertThat(socket()).doesNotExist();
+        err.reset();
+        assertThat(passt("--control", socket().toString())).isEqualTo(1);
+        assertThat(said()).contains("--control: ").contains("the socket is in use");
         assertThat(socket()).doesNotExist();
     }
 
@@ -253,7 +269,7 @@ class CommandLineTest {
                 .contains("--socket", "--one-off", "--pcap", "--mtu", "--address", "--gateway", "--dns", "--search")
                 .contains("--map-host-loopback", "--no-map-gw", "--fqdn", "--no-icmp", "--outbound-if4")
                 .contains("--outbound-if6", "--dns-forward", "--dns-host", "--udp-ports", "--no-udp", "--ipv6-only")
-                .contains("--tcp-ports", "--no-tcp", "--map-guest-addr")
+                .contains("--tcp-ports", "--no-tcp", "--map-guest-addr", "--control")
                 .contains("--no-dhcpv6", "--no-ndp", "--no-ra")
                 .contains("--log-file", "--log-size", "--pid", "--runas", "--stats", "--trace", "--chroot-fallback");
         assertThat(said()).isEmpty();
