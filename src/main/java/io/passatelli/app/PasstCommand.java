@@ -2,11 +2,13 @@ package io.passatelli.app;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Counters;
+import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.base.RateLimit;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
+import io.passatelli.forward.RuleState;
 import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
@@ -31,6 +33,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.Objects;
 import java.util.StringJoiner;
 
@@ -108,7 +111,7 @@ final class PasstCommand {
             ending.of(plane.handle());
             followHost(plan, plane.handle());
             log.info("guest network: " + plan.summary());
-            config.forwards().forEach(rule -> log.info("forwarding " + rule));
+            sayForwards(config.forwards());
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
             return plane;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
@@ -116,7 +119,7 @@ final class PasstCommand {
         }
     }
 
-    /** Ports that the user named have to be had; which are not, and why, the plane has said. */
+    /** Ports that the user named have to be had, and of others any; what cannot, the plane has said. */
     private static void requireForwards(DataPlane plane) throws StartException {
         StringJoiner refused = new StringJoiner("; ");
         refused(plane, PortForward.Protocol.TCP, "-t, --tcp-ports", refused);
@@ -128,11 +131,19 @@ final class PasstCommand {
     }
 
     private static void refused(DataPlane plane, PortForward.Protocol protocol, String option, StringJoiner to) {
-        long refused = plane.refusedForwards().stream()
-                .filter(refusal -> refusal.rule().protocol() == protocol)
-                .count();
-        if (refused > 0) {
-            to.add(option + ": " + (refused == 1 ? "a port" : refused + " ports") + " cannot be had");
+        List<RuleState> refused = plane.refusedForwards().stream()
+                .filter(state -> state.wanted() > 0 && state.rule().protocol() == protocol)
+                .toList();
+        if (!refused.isEmpty()) {
+            String others = refused.size() == 1 ? "" : ", and " + (refused.size() - 1) + " more cannot be had";
+            to.add(option + ": " + refused.getFirst().refusal() + others);
+        }
+    }
+
+    private void sayForwards(List<PortForward> rules) {
+        rules.stream().limit(Limits.RULES_SAID).forEach(rule -> log.info("forwarding " + rule));
+        if (rules.size() > Limits.RULES_SAID) {
+            log.info("and " + (rules.size() - Limits.RULES_SAID) + " rules more");
         }
     }
 

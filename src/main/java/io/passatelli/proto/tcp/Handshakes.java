@@ -3,6 +3,7 @@ package io.passatelli.proto.tcp;
 import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
@@ -247,10 +248,11 @@ final class Handshakes implements ConnectionAcceptor {
             counters.count(owner.isOn() ? Drop.TCP_NO_GUEST : Drop.TCP_OFF);
             return null;
         }
+        Ip target = listener.guestAddress();
         key.set(
                 Ip4.TCP,
-                inbound.guestHigh(),
-                inbound.guestLow(),
+                target == null ? inbound.guestHigh() : target.high(),
+                target == null ? inbound.guestLow() : target.low(),
                 listener.guestPort(),
                 inbound.farHigh(),
                 inbound.farLow(),
