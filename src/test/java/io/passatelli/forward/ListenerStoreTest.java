@@ -123,7 +123,8 @@ class ListenerStoreTest {
         for (int i = 1; i <= 3; i++) {
             rules.add(new PortForward(Protocol.TCP, Ip.parse("192.0.2." + i), null, 1, 65_535, null, 1, true));
         }
-        RuleState last = set.apply(new Wanted(rules, EnumSet.allOf(Service.class))).get(2);
+        RuleState last =
+                set.apply(new Wanted(rules, EnumSet.allOf(Service.class))).get(2);
         assertThat(set.count()).isEqualTo(Limits.FORWARD_LISTENERS);
         assertThat(last.listeners()).isEqualTo(Limits.FORWARD_LISTENERS - 2 * 65_535);
         assertThat(last.refusal()).endsWith("no more than 163840 ports can be listened at");

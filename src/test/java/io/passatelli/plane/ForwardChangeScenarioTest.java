@@ -130,7 +130,8 @@ class ForwardChangeScenarioTest {
                 s.t.plane.turn(0);
                 assertThat(s.t.clock.nowNs() - beforeNs)
                         .as("turn %d", turns)
-                        .isLessThanOrEqualTo(Limits.FORWARD_SLICE_NS + SLACK_NS + 10 * CALL_NS); // the first opens a ping socket
+                        .isLessThanOrEqualTo(
+                                Limits.FORWARD_SLICE_NS + SLACK_NS + 10 * CALL_NS); // the first opens a ping socket
             }
             assertThat(turns).isBetween(50, 400);
             s.t.runs(MS);
@@ -249,7 +250,8 @@ class ForwardChangeScenarioTest {
         PortForward here = new PortForward(Protocol.TCP, Ip.parse(GUEST), null, 80, 80, 80);
         try (var s = new Scene()) {
             assertThat(s.replaced(tcp(80, 80), here).get(1).refusal())
-                    .isEqualTo("TCP 10.77.0.2 port 80: cannot listen: Address already in use; another rule has TCP port 80");
+                    .isEqualTo(
+                            "TCP 10.77.0.2 port 80: cannot listen: Address already in use; another rule has TCP port 80");
         }
     }
 
@@ -347,13 +349,16 @@ class ForwardChangeScenarioTest {
     void descriptorsThatRunOutMidwayLeaveWhatIsThereAndAreSaid() {
         try (var s = new Scene(tcp(80, 80))) {
             s.kernel.left = 5 + 1; // a probe
-            List<RuleState> states = s.replaced(tcp(80, 80), tcp(90, 91, 90, false), tcp(100, 110, 100, false), tcp(200, 299, 200, true));
+            List<RuleState> states = s.replaced(
+                    tcp(80, 80), tcp(90, 91, 90, false), tcp(100, 110, 100, false), tcp(200, 299, 200, true));
             assertThat(states.stream().map(RuleState::listeners)).containsExactly(1, 2, 0, 0);
             assertThat(states.get(2).refusal())
-                    .isEqualTo("TCP port 103: cannot listen: Too many open files; the limit of open files (ulimit -n) is too low");
+                    .isEqualTo(
+                            "TCP port 103: cannot listen: Too many open files; the limit of open files (ulimit -n) is too low");
             assertThat(states.get(3).isRefused()).isTrue();
             s.kernel.left = 1_000;
-            assertThat(s.replaced(tcp(80, 80), tcp(200, 299, 200, true)).get(1).listeners()).isEqualTo(100);
+            assertThat(s.replaced(tcp(80, 80), tcp(200, 299, 200, true)).get(1).listeners())
+                    .isEqualTo(100);
         }
     }
 
@@ -363,8 +368,9 @@ class ForwardChangeScenarioTest {
             List<RuleState> states = s.replaced(tcp(10_000, 10_999, 10_000, true), udp(53, 53));
             assertThat(states.get(0).listeners()).isEqualTo(256);
             assertThat(states.get(0).refusal())
-                    .isEqualTo("TCP ports 10000-10999: 744 of them cannot be had, the first: TCP port 10256: cannot listen: "
-                            + "no more than 256 ports can be listened at with a limit of 1024 open files (ulimit -n)");
+                    .isEqualTo(
+                            "TCP ports 10000-10999: 744 of them cannot be had, the first: TCP port 10256: cannot listen: "
+                                    + "no more than 256 ports can be listened at with a limit of 1024 open files (ulimit -n)");
             assertThat(states.get(1).isRefused()).isTrue();
             assertThat(s.kernel.opened).isLessThanOrEqualTo(257);
         }

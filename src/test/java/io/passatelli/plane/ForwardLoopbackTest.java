@@ -63,7 +63,8 @@ class ForwardLoopbackTest {
                     got.position() < up.length || c.received().length < down.length || answers.size() < 4;
                     idle++) {
                 assertThat(idle).isLessThan(1_000_000);
-                if (answers.size() < 4 && (answers.isEmpty() || answers.getLast().isDone())) {
+                if (answers.size() < 4
+                        && (answers.isEmpty() || answers.getLast().isDone())) {
                     answers.add(handle.replaceForwards(
                             rules(answers.size() % 2 == 0 ? FIRST : FIRST + RULES / 4, answers.size(), ssh)));
                 }
