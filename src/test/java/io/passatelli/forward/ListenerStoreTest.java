@@ -104,8 +104,7 @@ class ListenerStoreTest {
         assertThat(states).allMatch(state -> state.refusal() == null);
         assertThat(set.count()).isEqualTo(2 * 65_535 + 20_000);
         long each = (liveBytes() - before) / set.count();
-        System.out.println("bytes for each of " + set.count() + " listeners: " + each);
-        assertThat(each).isLessThan(MOST_BYTES_EACH);
+        assertThat(each).as("bytes for each listener").isLessThan(MOST_BYTES_EACH); // 37
         set.close();
         assertThat(set.count()).isZero();
         loop.close();

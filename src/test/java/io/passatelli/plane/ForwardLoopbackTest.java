@@ -7,10 +7,12 @@ import io.passatelli.forward.RuleState;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+import java.net.ConnectException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -18,6 +20,7 @@ import static io.passatelli.plane.TcpScenario.bytes;
 import static io.passatelli.plane.TcpTalk.data;
 import static io.passatelli.plane.TcpTalk.seg;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 /** Forwards are replaced while connections carry data, on the kernel's own sockets. */
 @Timeout(120)
@@ -78,7 +81,7 @@ class ForwardLoopbackTest {
                 }
             }
             t.plane.until(() -> answers.getLast().isDone());
-            assertThat(java.util.Arrays.copyOf(got.array(), up.length)).isEqualTo(up);
+            assertThat(Arrays.copyOf(got.array(), up.length)).isEqualTo(up);
             assertThat(c.received()).isEqualTo(down);
             for (var answer : answers) {
                 assertThat(answer.join()).hasSize(RULES + 1);
@@ -101,8 +104,7 @@ class ForwardLoopbackTest {
             c.sends(data("still here"));
             ByteBuffer got = ByteBuffer.allocate(100);
             t.plane.until(() -> TcpLoopback.read(peer, got) == 10);
-            assertThat(org.assertj.core.api.Assertions.catchThrowable(() -> t.connects(true)))
-                    .isInstanceOf(java.net.ConnectException.class);
+            assertThat(catchThrowable(() -> t.connects(true))).isInstanceOf(ConnectException.class);
         }
     }
 }
