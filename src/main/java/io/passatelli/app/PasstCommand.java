@@ -2,6 +2,7 @@ package io.passatelli.app;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Counters;
+import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.base.RateLimit;
 import io.passatelli.config.EphemeralPorts;
@@ -9,6 +10,7 @@ import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
 import io.passatelli.control.server.ControlServer;
+import io.passatelli.forward.RuleState;
 import io.passatelli.host.Conntrack;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
@@ -34,6 +36,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.Objects;
 import java.util.StringJoiner;
 
@@ -134,7 +137,7 @@ final class PasstCommand {
             followHost(plan, plane.handle());
             openControl(plane);
             log.info("guest network: " + plan.summary());
-            config.forwards().forEach(rule -> log.info("forwarding " + rule));
+            sayForwards(config.forwards());
             log.info(options.fd == null ? "listening on " + listeningPath : "serving descriptor " + options.fd);
             if (statsSeconds > 0) {
                 StatsPrinter.start(plane.handle(), statsSeconds, System.err);
@@ -203,7 +206,7 @@ final class PasstCommand {
         }
     }
 
-    /** Ports that the user named have to be had; which are not, and why, the plane has said. */
+    /** Ports that the user named have to be had, and of others any; what cannot, the plane has said. */
     private static void requireForwards(DataPlane plane) throws StartException {
         StringJoiner refused = new StringJoiner("; ");
         refused(plane, PortForward.Protocol.TCP, "-t, --tcp-ports", refused);
@@ -215,11 +218,19 @@ final class PasstCommand {
     }
 
     private static void refused(DataPlane plane, PortForward.Protocol protocol, String option, StringJoiner to) {
-        long refused = plane.refusedForwards().stream()
-                .filter(refusal -> refusal.rule().protocol() == protocol)
-                .count();
-        if (refused > 0) {
-            to.add(option + ": " + (refused == 1 ? "a port" : refused + " ports") + " cannot be had");
+        List<RuleState> refused = plane.refusedForwards().stream()
+                .filter(state -> state.wanted() > 0 && state.rule().protocol() == protocol)
+                .toList();
+        if (!refused.isEmpty()) {
+            String others = refused.size() == 1 ? "" : ", and " + (refused.size() - 1) + " more cannot be had";
+            to.add(option + ": " + refused.getFirst().refusal() + others);
+        }
+    }
+
+    private void sayForwards(List<PortForward> rules) {
+        rules.stream().limit(Limits.RULES_SAID).forEach(rule -> log.info("forwarding " + rule));
+        if (rules.size() > Limits.RULES_SAID) {
+            log.info("and " + (rules.size() - Limits.RULES_SAID) + " rules more");
         }
     }
 

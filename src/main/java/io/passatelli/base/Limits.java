@@ -113,7 +113,7 @@ public final class Limits {
     /** UDP flows at one time: each holds a descriptor. */
     public static final int UDP_FLOWS = 8_192;
 
-    /** Descriptors that are not for UDP flows: what the process itself has, echoes, listeners. A process that may have few has fewer UDP flows. */
+    /** Descriptors that are neither for flows of UDP and TCP nor for listeners: what the process itself has, and echoes. A process that may have few has fewer flows. */
     public static final int OTHER_DESCRIPTORS = 1_024;
 
     /** Of them, made by datagrams from the network: a flood of strangers leaves places for the guest's own. */
@@ -245,8 +245,14 @@ public final class Limits {
     /** ICMP errors to the guest within a second: as many as Linux sends (net.ipv4.icmp_msgs_per_sec). */
     public static final int UDP_ERRORS_PER_SECOND = 1_000;
 
-    /** Sockets that listen for forwards: each port takes two, one for each family. */
-    public static final int FORWARD_LISTENERS = 8_192;
+    /** Sockets that listen for forwards: every port of both protocols at one address (131,070), and a quarter more. */
+    public static final int FORWARD_LISTENERS = 163_840;
+
+    /** A change of forwards works so long before the loop does its other work, ns: with the sockets between two looks at the clock a gap of a millisecond. */
+    public static final long FORWARD_SLICE_NS = 900_000;
+
+    /** At most so many looks at tables, of which a socket counts for several; a clock that stands still must not make the gap longer. */
+    public static final int FORWARD_SLICE_STEPS = 16_384;
 
     /** Connections that wait at one of them, listen(2): net.core.somaxconn was this for long. */
     public static final int TCP_BACKLOG = 128;
@@ -305,11 +311,14 @@ public final class Limits {
     /** Datagrams of neighbour news taken in one turn. */
     public static final int NEIGHBOUR_READS = 16;
 
-    /** Rules that forward ports of one protocol, as passt's; one that exclusions split counts as one. So many exclusions may one specification have. */
-    public static final int FORWARD_RULES = 255;
+    /** Rules of passt's options for one protocol, as passt's; one that exclusions split counts as one. So many exclusions may one specification have. */
+    public static final int PASST_RULES = 255;
 
-    /** Items of one annotation that forwards ports: as many as rules. */
-    public static final int FORWARD_ITEMS = FORWARD_RULES;
+    /** Rules that forward ports: with what is said of each, twice over while they change, they take some MiB. */
+    public static final int FORWARD_RULES = 16_384;
+
+    /** Items of one annotation that forwards ports. */
+    public static final int FORWARD_ITEMS = 255;
 
     /** Its characters: so many of the longest items fit, in quotes too. */
     public static final int FORWARD_TEXT_CHARS = 12 << 10;
@@ -335,7 +344,10 @@ public final class Limits {
     /** What is read of resolv.conf, bytes. */
     public static final int RESOLV_CONF_BYTES = 64 << 10;
 
-    /** Ports that cannot be had of which a line tells; then one line says how many more. */
+    /** Rules that the start tells of, each in a line; then one line says how many more. */
+    public static final int RULES_SAID = 64;
+
+    /** Rules that cannot be had of which a line tells; then one line says how many more. */
     public static final int REFUSALS_SAID = 8;
 
     /** Lines one place may log within a second; then one line says how many were left out. */

@@ -203,8 +203,8 @@ public final class PasstPorts {
 
         private void exclude(int start) {
             Range range = in.range();
-            if (++exclusions > Limits.FORWARD_RULES) {
-                throw in.wrong(start, "there are more than " + Limits.FORWARD_RULES + " exclusions");
+            if (++exclusions > Limits.PASST_RULES) {
+                throw in.wrong(start, "there are more than " + Limits.PASST_RULES + " exclusions");
             }
             excluded.set(range.first(), range.last() + 1);
         }
@@ -256,8 +256,8 @@ public final class PasstPorts {
         }
 
         private void want(Chunk chunk) {
-            if (++chunks > Limits.FORWARD_RULES) {
-                throw in.wrong(chunk.column, "there are more than " + Limits.FORWARD_RULES + " rules");
+            if (++chunks > Limits.PASST_RULES) {
+                throw in.wrong(chunk.column, "there are more than " + Limits.PASST_RULES + " rules");
             }
             wanted.add(chunk);
         }

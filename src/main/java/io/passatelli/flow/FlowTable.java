@@ -59,11 +59,6 @@ public final class FlowTable {
         assert capacity <= size * 0.7;
     }
 
-    /** How many flows of a protocol can have a descriptor each, in a process that may have {@code openFiles}: it has others too. */
-    public static long descriptors(long openFiles) {
-        return Math.max(1, openFiles - Math.min(Limits.OTHER_DESCRIPTORS, openFiles / 2));
-    }
-
     /** The flow of {@code key}, or {@link #NONE}. */
     @HotPath
     public int find(FlowKey key) {

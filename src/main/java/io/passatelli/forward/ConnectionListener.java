@@ -5,13 +5,12 @@ import io.passatelli.config.PortForward;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
 
-/** One TCP socket that listens for a forward, at one port in one family. */
+/** One TCP socket that listens for a forward, at one port. */
 public final class ConnectionListener extends Listener {
     private final Reception reception;
 
-    ConnectionListener(
-            Reception reception, ReadyList ready, int index, ForwardTable.Endpoint endpoint, PortForward rule, int fd) {
-        super(ready, index, endpoint, rule, fd);
+    ConnectionListener(Reception reception, ReadyList ready, Site site, int port, PortForward rule, int fd) {
+        super(ready, site, port, rule, fd);
         this.reception = reception;
     }
 

@@ -7,7 +7,7 @@ import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
 
 /**
- * One UDP socket that listens for a forward, at one port in one family.
+ * One UDP socket that listens for a forward, at one port.
  *
  * <p><b>Hand-over.</b> What a peer sent before its flow had a socket of its own lies here, what it sent afterwards lies there. So a flow that
  * begins here is read only when this socket was found empty once since, or has given as many datagrams as it could hold at that time: until
@@ -22,14 +22,8 @@ public final class DatagramListener extends Listener {
     private long taken;
     private long behindSince;
 
-    DatagramListener(
-            DatagramAcceptor acceptor,
-            ReadyList ready,
-            int index,
-            ForwardTable.Endpoint endpoint,
-            PortForward rule,
-            int fd) {
-        super(ready, index, endpoint, rule, fd);
+    DatagramListener(DatagramAcceptor acceptor, ReadyList ready, Site site, int port, PortForward rule, int fd) {
+        super(ready, site, port, rule, fd);
         this.acceptor = acceptor;
     }
 

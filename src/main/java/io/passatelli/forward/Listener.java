@@ -1,21 +1,26 @@
 package io.passatelli.forward;
 
+import io.passatelli.base.Ip;
 import io.passatelli.config.PortForward;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
+import org.jspecify.annotations.Nullable;
 
-/** One socket that listens for a forward, at one port in one family. What it has is taken in visits. Loop thread only. */
+/**
+ * One socket that listens for a forward and has, or had, something; before that there is no such object. What it has is taken in visits. Loop
+ * thread only.
+ */
 public abstract sealed class Listener extends ReadyList.Node permits ConnectionListener, DatagramListener {
     private final ReadyList ready;
-    private final int index;
-    private final ForwardTable.Endpoint endpoint;
+    private final Site site;
+    private final int port;
     private PortForward rule;
     private int fd;
 
-    Listener(ReadyList ready, int index, ForwardTable.Endpoint endpoint, PortForward rule, int fd) {
+    Listener(ReadyList ready, Site site, int port, PortForward rule, int fd) {
         this.ready = ready;
-        this.index = index;
-        this.endpoint = endpoint;
+        this.site = site;
+        this.port = port;
         this.rule = rule;
         this.fd = fd;
     }
@@ -25,12 +30,19 @@ public abstract sealed class Listener extends ReadyList.Node permits ConnectionL
         return fd;
     }
 
-    final int index() {
-        return index;
+    /** The host's port. */
+    public final int port() {
+        return port;
     }
 
-    public final ForwardTable.Endpoint endpoint() {
-        return endpoint;
+    /** The host's address; IPv6's unspecified one stands for both families, or for its own. */
+    public final Ip address() {
+        return site.name.address();
+    }
+
+    /** The only interface that is heard; null: all are. */
+    public final @Nullable String device() {
+        return site.name.device();
     }
 
     /** What it listens for. */
@@ -40,10 +52,15 @@ public abstract sealed class Listener extends ReadyList.Node permits ConnectionL
 
     /** The port of the guest that this socket stands for. */
     public final int guestPort() {
-        return rule.guestPort(endpoint.port());
+        return rule.guestPort(port);
     }
 
-    /** Stands for another port of the guest from now on; flows that are there stay. */
+    /** The address of the guest that this socket stands for; null: the one that it uses. */
+    public final @Nullable Ip guestAddress() {
+        return rule.targetAddress();
+    }
+
+    /** Stands for something else of the guest's from now on; flows that are there stay. */
     final void rule(PortForward to) {
         rule = to;
     }

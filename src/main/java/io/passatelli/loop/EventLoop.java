@@ -117,6 +117,11 @@ public final class EventLoop implements AutoCloseable {
         return os;
     }
 
+    /** For who measures how long something takes within a turn; what time it is says {@link #nowNs}. */
+    public Clock clock() {
+        return clock;
+    }
+
     /**
      * Makes {@code handler} known; returns its type for {@link #watch}. At most {@code Limits.HANDLERS} with the loop's own, else it throws
      * {@link IllegalStateException}.

@@ -28,6 +28,7 @@ public final class Socket {
     public static final int SO_OOBINLINE = 10;
     public static final int SO_RCVBUF = 8;
     public static final int SO_ACCEPTCONN = 30;
+    public static final int SO_BINDTOIFINDEX = 62;
 
     // ip(7), linux/in.h
     public static final int IP_TTL = 2;

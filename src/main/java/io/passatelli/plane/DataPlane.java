@@ -6,12 +6,11 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
-import io.passatelli.config.PortForward;
-import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
+import io.passatelli.flow.Descriptors;
 import io.passatelli.flow.FlowTable;
-import io.passatelli.forward.ForwardTable;
 import io.passatelli.forward.ListenerSet;
+import io.passatelli.forward.RuleState;
 import io.passatelli.guest.ErrorComposer;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
@@ -31,10 +30,8 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.EnumMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * One data plane: the loop, the link to the guest, the flows and who handles them, wired. The thread that calls {@link #run} is its loop
@@ -63,11 +60,11 @@ public final class DataPlane implements AutoCloseable {
     private final Arena memory = Arena.ofShared();
 
     private final ListenerSet listeners;
+    private final Forwards forwards;
     private final FrameRouter router;
     private final PlaneHandle handle;
     private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
-    private List<ForwardTable.Refusal> refusedForwards = List.of();
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
     public DataPlane(PlaneConfig config, Surroundings around, LinkFactory links, PlaneEvents events) {
@@ -83,6 +80,7 @@ public final class DataPlane implements AutoCloseable {
             guest = new GuestState(config.guest());
             neighbours = new Neighbours(config);
             FrameComposer composer = new FrameComposer(guest, neighbours);
+            Descriptors descriptors = new Descriptors(around.openFiles());
             addresses = new AddressMap(config);
             icmp = new IcmpTranslator(
                     config, addresses, new IcmpTranslator.Parts(loop, flows, link, composer, counters, around.log()));
@@ -104,24 +102,26 @@ public final class DataPlane implements AutoCloseable {
                             composer,
                             new ErrorComposer(guest, composer),
                             counters,
-                            around.openFiles(),
+                            descriptors,
                             memory));
             tcp = new TcpTranslator(
                     config,
                     addresses,
                     new TcpTranslator.Parts(
-                            loop, flows, link, guest, composer, counters, around.seeds(), around.openFiles(), memory));
-            listeners = new ListenerSet(loop, udp.acceptor(), tcp.acceptor(), counters);
+                            loop, flows, link, guest, composer, counters, around.seeds(), descriptors, memory));
+            listeners = new ListenerSet(
+                    loop, new ListenerSet.Acceptors(udp.acceptor(), tcp.acceptor()), counters, descriptors);
             if (around.freebind()) {
                 listeners.freebind();
             }
+            forwards = new Forwards(loop, listeners, log, config);
             Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp, tcp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
-            handle = new PlaneHandle(loop, this::snapshot, this::adopt);
+            handle = new PlaneHandle(loop, this::snapshot, this::adopt, forwards);
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
-            listen(config);
+            forwards.start();
         } catch (Throwable t) {
             if (made != null) {
                 made.close();
@@ -132,26 +132,9 @@ public final class DataPlane implements AutoCloseable {
         }
     }
 
-    /** What was refused before is tried again, but not said again. */
-    private void listen(PlaneConfig wanted) {
-        boolean ip6 = wanted.has(Service.IP6) && wanted.guest().ip6() != null;
-        List<PortForward> rules = wanted.forwards().stream()
-                .filter(rule -> wanted.has(rule.protocol().service()))
-                .toList();
-        List<ForwardTable.Refusal> refusals = listeners.apply(new ForwardTable(rules, wanted.has(Service.IP4), ip6));
-        Set<ForwardTable.Refusal> said = new HashSet<>(refusedForwards);
-        List<ForwardTable.Refusal> news =
-                refusals.stream().filter(refusal -> !said.contains(refusal)).toList();
-        news.stream().limit(Limits.REFUSALS_SAID).forEach(refusal -> log.warn(refusal.why()));
-        if (news.size() > Limits.REFUSALS_SAID) {
-            log.warn((news.size() - Limits.REFUSALS_SAID) + " more ports cannot be had");
-        }
-        refusedForwards = refusals;
-    }
-
-    /** What of the configuration's forwards cannot be had, and why; the others are. Before {@link #run}, or on the loop thread. */
-    public List<ForwardTable.Refusal> refusedForwards() {
-        return refusedForwards;
+    /** Which forwards do not hold, and why; the others do. Before {@link #run}, or on the loop thread. */
+    public List<RuleState> refusedForwards() {
+        return forwards.refused();
     }
 
     private static void sayTooLong(DhcpResponder dhcp, Log log) {
@@ -195,7 +178,7 @@ public final class DataPlane implements AutoCloseable {
 
     /**
      * From now on the guest is told, and its traffic carried, as {@code next} says; flows that are there stay, unless what they speak to is
-     * elsewhere now, and so do the sockets of forwards that are in both. What is on stays as it was at the start: it is the same in {@code next}. Loop thread.
+     * elsewhere now, and so do the forwards in force: those that {@code next} names are not looked at. What is on stays as it was at the start: it is the same in {@code next}. Loop thread.
      */
     public void adopt(PlaneConfig next) {
         assert next.services().equals(config.services());
@@ -210,7 +193,7 @@ public final class DataPlane implements AutoCloseable {
         ndp.adopt(next, loop.nowNs());
         udp.adopt(next);
         tcp.adopt(next);
-        listen(next);
+        forwards.adopt(next);
         router.adopt(next);
         if (otherLink && neighbourWatch != null) {
             neighbours.clear();

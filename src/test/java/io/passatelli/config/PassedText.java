@@ -40,9 +40,9 @@ final class PassedText {
             assertThat(e).hasMessageMatching("'[ -~]*', column [0-9]+: [ -~]+");
             return;
         }
-        assertThat(rules).hasSizeLessThanOrEqualTo(2 * Limits.FORWARD_RULES + 2);
+        assertThat(rules).hasSizeLessThanOrEqualTo(2 * Limits.PASST_RULES + 2);
         List<String> specs = specs(rules);
-        if (specs.size() <= Limits.FORWARD_RULES) {
+        if (specs.size() <= Limits.PASST_RULES) {
             assertThat(PasstPorts.parse(Protocol.TCP, specs, EPHEMERAL)).hasSameElementsAs(rules);
         }
     }

@@ -283,29 +283,29 @@ class PasstPortsTest {
     @Test
     void rulesAreBounded() {
         StringJoiner most = new StringJoiner(",");
-        for (int port = 1; port <= Limits.FORWARD_RULES; port++) {
+        for (int port = 1; port <= Limits.PASST_RULES; port++) {
             most.add(Integer.toString(port));
         }
-        assertThat(parse(most.toString())).hasSize(Limits.FORWARD_RULES);
-        assertThatThrownBy(() -> parse(most + ",1000"))
+        assertThat(parse(most.toString())).hasSize(Limits.PASST_RULES);
+        assertThatThrownBy(() -> parse(most + ",65535"))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageEndingWith("there are more than " + Limits.FORWARD_RULES + " rules");
+                .hasMessageEndingWith("there are more than " + Limits.PASST_RULES + " rules");
         assertThatThrownBy(() -> parse(most.toString(), "192.0.2.1/all"))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("'192.0.2.1/all', column 11: there are more than " + Limits.FORWARD_RULES + " rules");
+                .hasMessage("'192.0.2.1/all', column 11: there are more than " + Limits.PASST_RULES + " rules");
     }
 
     @Test
     void whatExclusionsSplitIsOneRule() {
         StringJoiner most = new StringJoiner(",");
         most.add("1000-2000");
-        for (int i = 1; i <= Limits.FORWARD_RULES; i++) {
+        for (int i = 1; i <= Limits.PASST_RULES; i++) {
             most.add("~" + (1000 + 2 * i));
         }
-        assertThat(parse(most.toString())).hasSize(Limits.FORWARD_RULES + 1);
+        assertThat(parse(most.toString())).hasSize(Limits.PASST_RULES + 1);
         assertThatThrownBy(() -> parse(most + ",~5"))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageEndingWith("there are more than " + Limits.FORWARD_RULES + " exclusions");
+                .hasMessageEndingWith("there are more than " + Limits.PASST_RULES + " exclusions");
     }
 
     @Test

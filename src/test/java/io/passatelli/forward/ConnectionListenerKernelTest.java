@@ -7,6 +7,8 @@ import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PortForward;
 import io.passatelli.config.PortForward.Protocol;
+import io.passatelli.config.Service;
+import io.passatelli.flow.Descriptors;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.os.LinuxOs;
 import io.passatelli.os.Os;
@@ -23,6 +25,7 @@ import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -48,13 +51,15 @@ class ConnectionListenerKernelTest {
     private final List<SocketChannel> clients = new ArrayList<>();
     private final ListenerSet set = new ListenerSet(
             loop,
-            (listener, allowance, now) -> {
-                datagrams.add(listener);
-                return 0;
-            },
-            (listener, fd, peer, now) ->
-                    taken.add(new Taken(listener, fd, new Ip(peer.high(), peer.low()), peer.port())),
-            new Counters());
+            new ListenerSet.Acceptors(
+                    (listener, allowance, now) -> {
+                        datagrams.add(listener);
+                        return 0;
+                    },
+                    (listener, fd, peer, now) ->
+                            taken.add(new Taken(listener, fd, new Ip(peer.high(), peer.low()), peer.port()))),
+            new Counters(),
+            new Descriptors(Long.MAX_VALUE));
 
     @AfterEach
     void close() throws IOException {
@@ -75,8 +80,11 @@ class ConnectionListenerKernelTest {
         return rule(Protocol.TCP, port, target);
     }
 
-    private List<ForwardTable.Refusal> apply(PortForward... rules) {
-        return set.apply(new ForwardTable(List.of(rules), true, true));
+    /** What of them is refused. */
+    private List<RuleState> apply(PortForward... rules) {
+        return set.apply(new Wanted(List.of(rules), EnumSet.allOf(Service.class))).stream()
+                .filter(RuleState::isRefused)
+                .toList();
     }
 
     private static int freePort() throws IOException {
@@ -110,10 +118,10 @@ class ConnectionListenerKernelTest {
     }
 
     @Test
-    void eachFamilyHasASocketOfItsOwn() throws Exception {
+    void oneSocketHearsBothFamiliesAndPeersAreOfTheirOwn() throws Exception {
         int port = freePort();
         assertThat(apply(rule(port, 80))).isEmpty();
-        assertThat(set.count()).isEqualTo(2);
+        assertThat(set.count()).isEqualTo(1);
         int four = portOf(connect("127.0.0.1", port));
         runsUntil(() -> taken.size() == 1);
         int six = portOf(connect("::1", port));
@@ -121,8 +129,6 @@ class ConnectionListenerKernelTest {
         assertThat(taken.get(0).peer).isEqualTo(Ip.LOOPBACK4);
         assertThat(taken.get(1).peer).isEqualTo(Ip.LOOPBACK6);
         assertThat(taken.stream().map(Taken::peerPort)).containsExactly(four, six);
-        assertThat(taken.get(0).listener.endpoint().address().isV4()).isTrue();
-        assertThat(taken.get(1).listener.endpoint().address().isV4()).isFalse();
         assertThat(taken).allMatch(one -> one.listener.guestPort() == 80);
     }
 
@@ -130,7 +136,7 @@ class ConnectionListenerKernelTest {
     void tcpAndUdpOfOnePortLiveSideBySide() throws Exception {
         int port = freePort();
         assertThat(apply(rule(port, 80), rule(Protocol.UDP, port, 53))).isEmpty();
-        assertThat(set.count()).isEqualTo(4);
+        assertThat(set.count()).isEqualTo(2);
         connect("127.0.0.1", port);
         try (DatagramSocket sender = new DatagramSocket()) {
             sender.send(new DatagramPacket(new byte[1], 1, at("127.0.0.1", port)));
@@ -182,9 +188,13 @@ class ConnectionListenerKernelTest {
         try (ServerSocket other = new ServerSocket(0)) { // of both families
             int port = other.getLocalPort();
             assertThat(apply(rule(port, 80), rule(free, 22)))
-                    .containsExactly(new ForwardTable.Refusal(
-                            rule(port, 80), "TCP port " + port + ": cannot listen: Address already in use"));
-            assertThat(set.count()).isEqualTo(2);
+                    .containsExactly(new RuleState(
+                            rule(port, 80),
+                            0,
+                            1,
+                            "TCP port " + port
+                                    + ": cannot listen: Address already in use; 'ss -lnpt' says who has it"));
+            assertThat(set.count()).isEqualTo(1);
             connect("127.0.0.1", free);
             runsUntil(() -> taken.size() == 1);
         }
@@ -195,12 +205,12 @@ class ConnectionListenerKernelTest {
         int port = freePort();
         PortForward here = new PortForward(Protocol.TCP, null, "lo", port, port, 80);
         PortForward nowhere = new PortForward(Protocol.TCP, null, "no-such-card", port, port, 80);
-        List<ForwardTable.Refusal> refusals = apply(here, nowhere);
+        List<RuleState> refusals = apply(here, nowhere);
         assertThat(refusals)
                 .singleElement()
-                .extracting(ForwardTable.Refusal::why)
-                .asString()
-                .startsWith("TCP port " + port + " of no-such-card: cannot listen: ");
+                .extracting(RuleState::refusal)
+                .isEqualTo("TCP port " + port
+                        + " of no-such-card: cannot listen: No such device; there is no interface of that name");
         connect("127.0.0.1", port);
         runsUntil(() -> taken.size() == 1);
     }
@@ -209,15 +219,15 @@ class ConnectionListenerKernelTest {
     void aStormIsTakenWhole() throws Exception {
         int port = freePort();
         assertThat(apply(rule(port, 80))).isEmpty();
-        Set<Integer> ports = new HashSet<>();
+        Set<String> ports = new HashSet<>(); // of both families, which may choose the same
         for (int i = 0; i < 5; i++) {
             for (int k = 0; k < 100; k++) {
-                ports.add(portOf(connect(k % 2 == 0 ? "127.0.0.1" : "::1", port)));
+                ports.add((k % 2 == 0) + " " + portOf(connect(k % 2 == 0 ? "127.0.0.1" : "::1", port)));
             }
             runsUntil(() -> taken.size() == ports.size());
         }
-        Set<Integer> seen = new HashSet<>();
-        taken.forEach(one -> seen.add(one.peerPort));
+        Set<String> seen = new HashSet<>();
+        taken.forEach(one -> seen.add(one.peer.isV4() + " " + one.peerPort));
         assertThat(seen).isEqualTo(ports);
         // in vain: once for each socket and time that it was found empty
         assertThat(accepts.takeCalls()).isLessThanOrEqualTo(500 + 2 * 5 * 4);

@@ -8,6 +8,8 @@ import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PortForward;
 import io.passatelli.config.PortForward.Protocol;
+import io.passatelli.config.Service;
+import io.passatelli.flow.Descriptors;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.os.Errno;
 import io.passatelli.os.Os;
@@ -23,6 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -54,13 +57,14 @@ class ConnectionListenerTest {
             accepts = new AcceptWatch(sim);
             os = accepts.os();
             loop = new EventLoop(os, clock, Log.silent());
+            DatagramAcceptor nobody = (listener, allowance, nowNs) -> {
+                throw new AssertionError("nobody sends datagrams here");
+            };
             set = new ListenerSet(
                     loop,
-                    (listener, allowance, nowNs) -> {
-                        throw new AssertionError("nobody sends datagrams here");
-                    },
-                    this::take,
-                    counters);
+                    new ListenerSet.Acceptors(nobody, this::take),
+                    counters,
+                    new Descriptors(settings.openFiles()));
         }
 
         Scene() {
@@ -74,7 +78,8 @@ class ConnectionListenerTest {
         }
 
         Scene listens(PortForward... rules) {
-            assertThat(set.apply(new ForwardTable(List.of(rules), true, false))).isEmpty();
+            assertThat(set.apply(new Wanted(List.of(rules), Set.of(Service.TCP, Service.IP4))))
+                    .noneMatch(RuleState::isRefused);
             return this;
         }
 
@@ -147,7 +152,7 @@ class ConnectionListenerTest {
                     .doesNotContain(0);
             assertThat(t.taken.stream().map(Taken::fd)).doesNotHaveDuplicates();
             assertThat(t.taken).allMatch(one -> t.sim.shutdown(one.fd, 2) == 0, "is a connected socket");
-            assertThat(t.taken.getFirst().listener.endpoint().port()).isEqualTo(8080);
+            assertThat(t.taken.getFirst().listener.port()).isEqualTo(8080);
             assertThat(t.accepts.takeCalls()).isEqualTo(3 + 2); // and one EAGAIN each
             assertThat(t.takeTurns()).isLessThanOrEqualTo(4);
         }

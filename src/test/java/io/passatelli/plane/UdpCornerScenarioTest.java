@@ -171,7 +171,7 @@ class UdpCornerScenarioTest {
     @Test
     void processWithFewDescriptorsHasFewFlowsAndSomeForEachSide() {
         try (var t = PlaneScenario.setup()
-                .openFiles(40)
+                .openFiles(42) // half are others', one listens
                 .change(c -> c.forwards(List.of(forward(8053, 53))))
                 .start()) {
             FarUdp peer = t.host(FAR4).udp(999);

@@ -6,6 +6,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig.UdpTimeouts;
 import io.passatelli.config.Service;
+import io.passatelli.forward.RuleState;
 import io.passatelli.os.Errno;
 import io.passatelli.os.IoVec;
 import io.passatelli.os.SockAddr;
@@ -570,10 +571,11 @@ class UdpScenarioTest {
                 .start()) {
             FarUdp peer = t.host(FAR4).udp(999);
             int before = t.os.openDescriptors();
-            peer.send(Ip.parse(GUEST), 8053, HELLO);
-            t.clock.advance(MS); // it lies in the socket
-            t.plane.adopt(t.config.forwards(List.of(forward(8053, 5353), forward(8055, 55))));
+            var states = t.plane.handle().replaceForwards(List.of(forward(8053, 5353), forward(8055, 55)));
+            t.runs(0);
+            assertThat(states).isCompletedWithValueMatching(all -> all.stream().noneMatch(RuleState::isRefused));
             assertThat(t.os.openDescriptors()).isEqualTo(before);
+            peer.send(Ip.parse(GUEST), 8053, HELLO);
             t.runs(MS);
             assertThat(next(t).toPort).isEqualTo(5353);
             peer.send(Ip.parse(GUEST), 8054, HELLO);

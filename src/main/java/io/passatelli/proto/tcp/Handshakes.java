@@ -249,10 +249,11 @@ final class Handshakes implements ConnectionAcceptor {
             counters.count(owner.isOn() ? Drop.TCP_NO_GUEST : Drop.TCP_OFF);
             return null;
         }
+        Ip target = listener.guestAddress();
         key.set(
                 Ip4.TCP,
-                inbound.guestHigh(),
-                inbound.guestLow(),
+                target == null ? inbound.guestHigh() : target.high(),
+                target == null ? inbound.guestLow() : target.low(),
                 listener.guestPort(),
                 inbound.farHigh(),
                 inbound.farLow(),

@@ -3,6 +3,7 @@ package io.passatelli.proto.tcp;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
 import io.passatelli.base.TimerWheel;
+import io.passatelli.flow.Descriptors;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.flow.FlowTable;
 import io.passatelli.loop.EventLoop;
@@ -33,9 +34,7 @@ final class TcpFlows {
     private int fromGuest;
     private int fromHost;
     private int type;
-    private final int most;
-    private final int mostFromGuest;
-    private final int mostFromHost;
+    private final Descriptors descriptors;
 
     TcpFlows(TcpTranslator owner, TcpTranslator.Parts parts, Pools pools) {
         this.owner = owner;
@@ -43,10 +42,7 @@ final class TcpFlows {
         loop = parts.loop();
         os = loop.os();
         table = parts.flows();
-        long descriptors = FlowTable.descriptors(parts.openFiles());
-        most = (int) Math.min(Limits.TCP_FLOWS, descriptors);
-        mostFromGuest = (int) Math.min(Limits.TCP_FLOWS_FROM_GUEST, Math.max(1, descriptors / 4 * 3));
-        mostFromHost = (int) Math.min(Limits.TCP_FLOWS_FROM_HOST, Math.max(1, descriptors / 4 * 3));
+        descriptors = parts.descriptors();
     }
 
     /** Events of sockets go to this type of handler. */
@@ -65,8 +61,7 @@ final class TcpFlows {
     /** A new flow under {@code key}, in its first phase; null if there is no place for one more of its side. */
     @Nullable
     TcpFlow start(FlowKey key, boolean byHost, long nowNs) {
-        boolean full = byHost ? fromHost >= mostFromHost : fromGuest >= mostFromGuest;
-        if (full || fromGuest + fromHost >= most || table.count() == table.capacity()) {
+        if (isFull(byHost) || table.count() == table.capacity()) {
             return null;
         }
         TcpFlow flow;
@@ -86,6 +81,15 @@ final class TcpFlows {
         }
         loop.timers().schedule(flow.idle, nowNs + TcpTranslator.KEEPALIVE_NS);
         return flow;
+    }
+
+    private boolean isFull(boolean byHost) {
+        long all = descriptors.forFlows();
+        long ofSide = Math.max(1, all / 4 * 3);
+        boolean full = byHost
+                ? fromHost >= Math.min(Limits.TCP_FLOWS_FROM_HOST, ofSide)
+                : fromGuest >= Math.min(Limits.TCP_FLOWS_FROM_GUEST, ofSide);
+        return full || fromGuest + fromHost >= Math.min(Limits.TCP_FLOWS, all);
     }
 
     /** Has the loop watch the flow's socket. False: it cannot (ENOSPC, epoll_ctl(2)). */

@@ -8,6 +8,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
 import io.passatelli.flow.AddressMap;
+import io.passatelli.flow.Descriptors;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.flow.FlowTable;
 import io.passatelli.forward.ConnectionAcceptor;
@@ -84,7 +85,7 @@ public final class TcpTranslator implements Handler {
             FrameComposer composer,
             Counters counters,
             LongSupplier seeds,
-            long openFiles,
+            Descriptors descriptors,
             Arena memory) {}
 
     /** {@code addresses} is the plane's, which keeps it up to date. */

@@ -8,6 +8,7 @@ import io.passatelli.base.TimerWheel;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
+import io.passatelli.flow.Descriptors;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.flow.FlowTable;
 import io.passatelli.loop.EventLoop;
@@ -44,9 +45,7 @@ final class UdpFlows {
     private boolean moved4;
 
     private boolean moved6;
-    private final int most;
-    private final int mostFromGuest;
-    private final int mostFromHost;
+    private final Descriptors descriptors;
 
     UdpFlows(UdpTranslator owner, UdpTranslator.Parts parts, UdpSockets sockets, PlaneConfig config) {
         this.owner = owner;
@@ -56,10 +55,7 @@ final class UdpFlows {
         table = parts.flows();
         host4 = config.host4();
         host6 = config.host6();
-        long descriptors = FlowTable.descriptors(parts.openFiles());
-        most = (int) Math.min(Limits.UDP_FLOWS, descriptors);
-        mostFromGuest = (int) Math.min(Limits.UDP_FLOWS_FROM_GUEST, descriptors / 4 * 3);
-        mostFromHost = (int) Math.min(Limits.UDP_FLOWS_FROM_HOST, descriptors / 2);
+        descriptors = parts.descriptors();
         adopt(config);
     }
 
@@ -89,8 +85,7 @@ final class UdpFlows {
     /** A flow that is yet to {@link #start}, as new; null if there are too many of its side. */
     @Nullable
     UdpFlow make(boolean byGuest) {
-        boolean full = byGuest ? fromGuest >= mostFromGuest : fromHost >= mostFromHost;
-        if (full || fromGuest + fromHost >= most) {
+        if (isFull(byGuest)) {
             return null;
         }
         UdpFlow flow;
@@ -102,6 +97,14 @@ final class UdpFlows {
         }
         flow.reset();
         return flow;
+    }
+
+    private boolean isFull(boolean byGuest) {
+        long all = descriptors.forFlows();
+        boolean full = byGuest
+                ? fromGuest >= Math.min(Limits.UDP_FLOWS_FROM_GUEST, all / 4 * 3)
+                : fromHost >= Math.min(Limits.UDP_FLOWS_FROM_HOST, all / 2);
+        return full || fromGuest + fromHost >= Math.min(Limits.UDP_FLOWS, all);
     }
 
     /** Gives {@code flow}, whose host side is set, its place and its socket. Unless the answer is {@link Drop#NONE} it has ended again. */

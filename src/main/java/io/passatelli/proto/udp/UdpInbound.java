@@ -85,7 +85,7 @@ final class UdpInbound implements DatagramAcceptor {
         try {
             for (int i = 0; i < count; i++) {
                 boolean told = in.hasLocal(i);
-                Ip any = listener.endpoint().address();
+                Ip any = listener.address();
                 UdpFlow flow = owner(
                         listener, in, i, told ? in.localHigh(i) : any.high(), told ? in.localLow(i) : any.low(), nowNs);
                 if (flow == null) {
@@ -119,10 +119,11 @@ final class UdpInbound implements DatagramAcceptor {
             counters.count(Drop.UDP_NO_GUEST_ADDRESS);
             return null;
         }
+        Ip target = listener.guestAddress();
         key.set(
                 Ip4.UDP,
-                inbound.guestHigh(),
-                inbound.guestLow(),
+                target == null ? inbound.guestHigh() : target.high(),
+                target == null ? inbound.guestLow() : target.low(),
                 listener.guestPort(),
                 inbound.farHigh(),
                 inbound.farLow(),

@@ -7,7 +7,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
-import io.passatelli.forward.ForwardTable;
+import io.passatelli.forward.DatagramListener;
 import io.passatelli.os.Errno;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
@@ -130,7 +130,7 @@ final class UdpSockets {
     }
 
     private int bindForPeer(UdpFlow flow, HostSide side) {
-        ForwardTable.Endpoint at = Objects.requireNonNull(flow.from).endpoint();
+        DatagramListener at = Objects.requireNonNull(flow.from);
         String device = at.device();
         if (device != null) {
             int rc = os.bindToDevice(flow.fd, device);

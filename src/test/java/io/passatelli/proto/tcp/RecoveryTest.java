@@ -8,6 +8,7 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
+import io.passatelli.flow.Descriptors;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.flow.FlowTable;
 import io.passatelli.guest.FrameComposer;
@@ -63,7 +64,7 @@ class RecoveryTest {
                 new FrameComposer(guest, new Neighbours(CONFIG)),
                 new Counters(),
                 () -> 7,
-                1024,
+                new Descriptors(1024),
                 Arena.ofAuto());
     }
 

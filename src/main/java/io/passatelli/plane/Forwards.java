@@ -1,0 +1,169 @@
+package io.passatelli.plane;
+
+import io.passatelli.base.Limits;
+import io.passatelli.base.Log;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.config.PortForward;
+import io.passatelli.forward.ChangeEnd;
+import io.passatelli.forward.ListenerSet;
+import io.passatelli.forward.RuleState;
+import io.passatelli.forward.Wanted;
+import io.passatelli.loop.EventLoop;
+import org.jspecify.annotations.Nullable;
+
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * The forwards of a plane: those that it starts with, and sets that take their place while it runs. A set is taken as a whole: what of it cannot
+ * be had is said of each rule. Loop thread, but where it says otherwise.
+ */
+final class Forwards {
+    private final EventLoop loop;
+    private final ListenerSet listeners;
+    private final Log log;
+    private PlaneConfig config;
+    /** In force, or on their way to it. */
+    private List<PortForward> rules;
+
+    /** Of the last change that came to its end. */
+    private List<RuleState> states = List.of();
+
+    /** Who waits for the change under way; null: nobody does. */
+    private @Nullable CompletableFuture<List<RuleState>> waiting;
+
+    /** Asked for, and perhaps not answered yet; bounded by the mailbox, which refuses first. */
+    private final Queue<CompletableFuture<List<RuleState>>> asked = new ConcurrentLinkedQueue<>();
+
+    private volatile boolean ended;
+
+    Forwards(EventLoop loop, ListenerSet listeners, Log log, PlaneConfig config) {
+        this.loop = loop;
+        this.listeners = listeners;
+        this.log = log;
+        this.config = config;
+        rules = config.forwards();
+    }
+
+    /** Before the plane runs: listens for what the configuration says, at once. */
+    void start() {
+        List<RuleState> now = listeners.apply(wanted());
+        say(now, List.of());
+        states = now;
+    }
+
+    private Wanted wanted() {
+        return new Wanted(rules, config.services());
+    }
+
+    /** The host's network is another one: what could not be had may be there now. The rules are those that were given last. */
+    void adopt(PlaneConfig next) {
+        config = next;
+        listeners.change(wanted(), new End(true));
+    }
+
+    /** What of the last set that was applied does not hold, and why. */
+    List<RuleState> refused() {
+        return states.stream().filter(RuleState::isRefused).toList();
+    }
+
+    /** Any thread, {@link PlaneHandle#replaceForwards}. */
+    CompletableFuture<List<RuleState>> replace(List<PortForward> wanted) {
+        if (wanted.size() > Limits.FORWARD_RULES) {
+            return CompletableFuture.failedFuture(new IllegalArgumentException(wanted.size() + " rules are more than "
+                    + Limits.FORWARD_RULES + ", so the forwards stay as they are"));
+        }
+        List<PortForward> copy = List.copyOf(wanted);
+        CompletableFuture<List<RuleState>> answer = new CompletableFuture<>();
+        return ask(answer, () -> begin(copy, answer));
+    }
+
+    /** Any thread, {@link PlaneHandle#forwards}. */
+    CompletableFuture<List<RuleState>> states() {
+        CompletableFuture<List<RuleState>> answer = new CompletableFuture<>();
+        return ask(answer, () -> answer.complete(states));
+    }
+
+    private CompletableFuture<List<RuleState>> ask(CompletableFuture<List<RuleState>> answer, Runnable command) {
+        asked.removeIf(CompletableFuture::isDone);
+        asked.add(answer); // ahead of both looks below: the loop may end between
+        boolean taken = loop.mailbox().offer(command);
+        if (ended) {
+            answer.completeExceptionally(new IllegalStateException("the plane has ended"));
+        } else if (!taken) {
+            answer.completeExceptionally(new IllegalStateException("the plane has too much to do, ask again"));
+        }
+        return answer;
+    }
+
+    private void begin(List<PortForward> wanted, CompletableFuture<List<RuleState>> answer) {
+        CompletableFuture<List<RuleState>> before = waiting;
+        waiting = answer;
+        rules = wanted;
+        listeners.change(wanted(), new End(false));
+        if (before != null) {
+            before.completeExceptionally(
+                    new IllegalStateException("another set of forwards came before this one was in force"));
+        }
+    }
+
+    /** The end of a change under way. */
+    private final class End implements ChangeEnd {
+        private final boolean again;
+
+        /** {@code again}: the rules are the same as before. */
+        End(boolean again) {
+            this.again = again;
+        }
+
+        @Override
+        public void onDone(List<RuleState> now) {
+            if (!again) {
+                log.info("forwards were replaced, rules: " + now.size());
+            }
+            say(now, again && now.size() == states.size() ? states : List.of());
+            states = now;
+            CompletableFuture<List<RuleState>> answer = waiting;
+            waiting = null;
+            if (answer != null) {
+                answer.complete(now);
+            }
+        }
+
+        @Override
+        public void onFault(Throwable thrown) {
+            CompletableFuture<List<RuleState>> answer = waiting;
+            waiting = null;
+            if (answer != null) {
+                answer.completeExceptionally(new IllegalStateException("a bug of ours: " + thrown, thrown));
+            }
+        }
+    }
+
+    /** What was said of a rule {@code before} is not said again. */
+    private void say(List<RuleState> now, List<RuleState> before) {
+        int news = 0;
+        for (int i = 0; i < now.size(); i++) {
+            String why = now.get(i).refusal();
+            if (why == null || !before.isEmpty() && why.equals(before.get(i).refusal())) {
+                continue;
+            }
+            if (news++ < Limits.REFUSALS_SAID) {
+                log.warn(why);
+            }
+        }
+        if (news > Limits.REFUSALS_SAID) {
+            log.warn((news - Limits.REFUSALS_SAID) + " more rules cannot be had, or not whole");
+        }
+    }
+
+    /** Nobody will be answered any more. */
+    void ended() {
+        ended = true;
+        for (var answer = asked.poll(); answer != null; answer = asked.poll()) {
+            answer.completeExceptionally(new IllegalStateException("the plane has ended"));
+        }
+    }
+}
