@@ -206,6 +206,8 @@ final class Handshakes implements ConnectionAcceptor {
         }
         flow.timed = false;
         flow.retries++;
+        flow.timeOuts++;
+        flow.resent++;
         say(flow);
         hostData.wait(flow, nowNs + (SYN_NS << Math.max(0, flow.retries - Limits.TCP_SYN_LINEAR_RETRIES)));
     }
@@ -340,6 +342,7 @@ final class Handshakes implements ConnectionAcceptor {
         if ((flags & Tcp.SYN) != 0) {
             counters.count(Drop.TCP_SYN_AGAIN);
             if (seq == flow.next - 1) {
+                flow.resent++;
                 say(flow);
             } else {
                 owner.challenge(flow, nowNs);
@@ -369,6 +372,7 @@ final class Handshakes implements ConnectionAcceptor {
         flow.recover = flow.una;
         flow.windowAck = flow.una;
         flow.become(TcpFlow.Phase.ESTABLISHED);
+        flows.established();
         boolean ignored = window.offer(flow);
         loop.ready().add(flow.ready);
     }
