@@ -64,8 +64,7 @@ public record FlowView(
      * @param resent segments that were sent to the guest again, for whatever reason
      * @param timeOuts how often that was because the guest did not answer in time
      */
-    public record Tcp(
-            long rttUs, int guestWindow, int ourWindow, int inFlight, int stash, long resent, long timeOuts) {
+    public record Tcp(long rttUs, int guestWindow, int ourWindow, int inFlight, int stash, long resent, long timeOuts) {
         /** {@link #rttUs} that is not known. */
         public static final long RTT_UNKNOWN = -1;
     }

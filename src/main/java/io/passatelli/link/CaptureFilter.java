@@ -52,7 +52,7 @@ public record CaptureFilter(int port, @Nullable Ip host) {
         if (stripped.isEmpty()) {
             return ALL;
         }
-        String[] words = SPACES.split(stripped);
+        String[] words = SPACES.split(stripped, -1);
         int port = 0;
         Ip host = null;
         for (int i = 0; i < words.length; i += 2) {

@@ -45,8 +45,7 @@ final class Snapshot {
 
     static PlaneStats.LinkState link(Link link, GuestState guest) {
         Caps caps = link.caps();
-        return new PlaneStats.LinkState(
-                link.kind(), guest.network().mtu(), caps.queues(), caps.maxFrameBytes());
+        return new PlaneStats.LinkState(link.kind(), guest.network().mtu(), caps.queues(), caps.maxFrameBytes());
     }
 
     /** The addresses of families that are on. */

@@ -87,8 +87,20 @@ class ViewNetnsTest {
         Command tshark = Command.run(
                         LIMIT,
                         List.of(
-                                "tshark", "-n", "-r", capture.toString(), "-T", "fields", "-e", fields[0], "-e",
-                                fields[1], "-e", fields[2], "-e", fields[3]))
+                                "tshark",
+                                "-n",
+                                "-r",
+                                capture.toString(),
+                                "-T",
+                                "fields",
+                                "-e",
+                                fields[0],
+                                "-e",
+                                fields[1],
+                                "-e",
+                                fields[2],
+                                "-e",
+                                fields[3]))
                 .succeeded();
         return tshark.out().lines().toList();
     }

@@ -49,15 +49,11 @@ class CaptureFilterTest {
         all.put("tcp6", Packets6.fromGuest(TCP, A6, B6, ports));
         all.put("udp6 behind options", Packets6.fromGuest(0, A6, B6, options));
         all.put("udp6 behind a route", Packets6.fromGuest(43, A6, B6, Packets6.routing(UDP, 4, 0, udp6)));
-        all.put(
-                "udp6 behind authentication",
-                Packets6.fromGuest(51, A6, B6, Packets6.authentication(UDP, 24, udp6)));
-        all.put(
-                "atomic fragment6", Packets6.fromGuest(FRAGMENT, A6, B6, Packets6.fragment(UDP, 0, false, 7, udp6)));
+        all.put("udp6 behind authentication", Packets6.fromGuest(51, A6, B6, Packets6.authentication(UDP, 24, udp6)));
+        all.put("atomic fragment6", Packets6.fromGuest(FRAGMENT, A6, B6, Packets6.fragment(UDP, 0, false, 7, udp6)));
         all.put("first fragment6", fragments6.getFirst());
         all.put("last fragment6", fragments6.getLast());
-        all.put(
-                "fragment6 of icmp", Packets6.fromGuest(FRAGMENT, A6, B6, Packets6.fragment(58, 64, false, 7, DATA)));
+        all.put("fragment6 of icmp", Packets6.fromGuest(FRAGMENT, A6, B6, Packets6.fragment(58, 64, false, 7, DATA)));
         all.put("icmp6", Packets6.fromGuest(58, A6, B6, Packets6.icmp6(128, A6, B6, 1000, 80, DATA)));
         all.put(
                 "arp",
@@ -156,12 +152,7 @@ class CaptureFilterTest {
     @Test
     void bothWordsHaveToFit() {
         assertAdmitted(
-                "port 80 host 10.0.0.2",
-                "udp4",
-                "tcp4",
-                "tcp4 with IP options",
-                "first fragment4",
-                "last fragment4");
+                "port 80 host 10.0.0.2", "udp4", "tcp4", "tcp4 with IP options", "first fragment4", "last fragment4");
         assertAdmitted("host 10.0.0.3");
         assertAdmitted("host 10.0.0.3 port 80");
         assertAdmitted("host ::ffff:10.0.0.99");
@@ -176,8 +167,12 @@ class CaptureFilterTest {
                 byte[] cut = Arrays.copyOf(whole, length);
                 boolean host = admits("host 10.0.0.1", cut, length) || admits("host fd00::1", cut, length);
                 boolean port = admits("port 80", cut, length);
-                assertThat(host && length < 34).as("host of %s cut at %s", frame.getKey(), length).isFalse();
-                assertThat(port && length < 34).as("port of %s cut at %s", frame.getKey(), length).isFalse();
+                assertThat(host && length < 34)
+                        .as("host of %s cut at %s", frame.getKey(), length)
+                        .isFalse();
+                assertThat(port && length < 34)
+                        .as("port of %s cut at %s", frame.getKey(), length)
+                        .isFalse();
             }
         }
     }

@@ -45,8 +45,7 @@ class PcapWriterTest {
 
     private static byte[] udp(String from, int fromPort, String to, int toPort, int length) {
         byte[] datagram = Packets.udp(from, fromPort, to, toPort, new byte[length]);
-        return Packets.ethernet(
-                Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, Packets.ip4(17, from, to, datagram));
+        return Packets.ethernet(Packets.OUR_MAC, Packets.GUEST_MAC, 0x0800, Packets.ip4(17, from, to, datagram));
     }
 
     @Test

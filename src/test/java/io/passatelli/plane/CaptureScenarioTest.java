@@ -123,7 +123,8 @@ class CaptureScenarioTest {
             for (String far : List.of(FAR4, TcpScenario.FAR6)) {
                 FarUdp server = t.host(far).udp(53);
                 String guest = TcpScenario.guest(far.equals(FAR4));
-                t.guestSends(UdpFrames.frame(guest, 4_000, far, 53, new byte[1])).runs(MS);
+                t.guestSends(UdpFrames.frame(guest, 4_000, far, 53, new byte[1]))
+                        .runs(MS);
                 starts(t, "port 9", MIB);
                 server.reply(new byte[100]);
                 server.reply(new byte[3_000]);
@@ -160,7 +161,8 @@ class CaptureScenarioTest {
             Path nowhere = directory.resolve("no/where");
             assertFails(start(t, nowhere, "", MIB)).withMessageContaining("No such file or directory");
             assertFails(start(t, file, "", 0)).withMessageContaining("a capture has 1 to 4294967296 bytes, not 0");
-            assertFails(start(t, file, "", Limits.CAPTURE_BYTES_MOST + 1)).withMessageContaining("bytes, not 4294967297");
+            assertFails(start(t, file, "", Limits.CAPTURE_BYTES_MOST + 1))
+                    .withMessageContaining("bytes, not 4294967297");
             assertFails(stop(t)).withMessageContaining("no capture is running");
             assertThat(file).hasContent("precious");
             Files.delete(file);
@@ -179,7 +181,9 @@ class CaptureScenarioTest {
             }
             CaptureEnd end = stop(t).join();
             assertThat(end.why()).isEqualTo("the next frame would make it longer than 200 bytes");
-            assertThat(end.frames()).isEqualTo(PcapFile.read(file).frames().size()).isBetween(1L, 3L);
+            assertThat(end.frames())
+                    .isEqualTo(PcapFile.read(file).frames().size())
+                    .isBetween(1L, 3L);
             assertThat(end.bytes()).isEqualTo(Files.size(file)).isLessThanOrEqualTo(200);
             assertFails(stop(t)).withMessageContaining("no capture is running");
 

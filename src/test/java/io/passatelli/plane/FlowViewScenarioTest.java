@@ -186,7 +186,9 @@ class FlowViewScenarioTest {
             FlowView.Tcp tcp = tcp(t);
             assertThat(tcp.timeOuts()).isBetween(2L, 3L);
             assertThat(tcp.resent()).isEqualTo(again.size());
-            assertThat(again.size()).as("the probe of the tail, and all of it with each").isGreaterThan(3);
+            assertThat(again.size())
+                    .as("the probe of the tail, and all of it with each")
+                    .isGreaterThan(3);
             c.sends(ack(1 + 3 * MSS)).silentFor(S);
             assertThat(only(t).bytesToGuest()).isEqualTo(3 * MSS);
         }

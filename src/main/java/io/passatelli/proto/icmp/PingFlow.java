@@ -50,13 +50,7 @@ final class PingFlow extends Flow {
     @Override
     public FlowView view(long nowNs) {
         return view(
-                FlowView.Protocol.ICMP,
-                FlowView.Origin.GUEST,
-                new Ip(hostHigh, hostLow),
-                "echo",
-                usedNs,
-                null,
-                nowNs);
+                FlowView.Protocol.ICMP, FlowView.Origin.GUEST, new Ip(hostHigh, hostLow), "echo", usedNs, null, nowNs);
     }
 
     private final class Idle extends TimerWheel.Timer {
