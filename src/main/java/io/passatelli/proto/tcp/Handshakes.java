@@ -207,6 +207,8 @@ final class Handshakes implements ConnectionAcceptor {
         }
         flow.timed = false;
         flow.retries++;
+        flow.timeOuts++;
+        flow.resent++;
         say(flow);
         hostData.wait(flow, nowNs + (SYN_NS << Math.max(0, flow.retries - Limits.TCP_SYN_LINEAR_RETRIES)));
     }
@@ -343,6 +345,7 @@ final class Handshakes implements ConnectionAcceptor {
         if ((flags & Tcp.SYN) != 0) {
             counters.count(Drop.TCP_SYN_AGAIN);
             if (seq == flow.next - 1) {
+                flow.resent++;
                 say(flow);
             } else {
                 owner.challenge(flow, nowNs);
@@ -372,6 +375,7 @@ final class Handshakes implements ConnectionAcceptor {
         flow.recover = flow.una;
         flow.windowAck = flow.una;
         flow.become(TcpFlow.Phase.ESTABLISHED);
+        flows.established();
         boolean ignored = window.offer(flow);
         loop.ready().add(flow.ready);
     }

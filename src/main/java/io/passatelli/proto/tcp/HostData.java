@@ -243,7 +243,7 @@ final class HostData {
     }
 
     private int sendFin(TcpFlow flow, long nowNs) {
-        if (!hasRoomForFin(flow)) {
+        if (!flow.hasRoomForFin()) {
             shut(flow, nowNs);
             return -1;
         }
@@ -254,6 +254,7 @@ final class HostData {
             return -1;
         }
         flow.seq = flow.flightEnd() + 1;
+        flow.resent += first ? 0 : 1;
         sent(flow, first, idle, nowNs);
         return 0;
     }
@@ -349,20 +350,10 @@ final class HostData {
         for (int i = 0; i < taken; i++) {
             bytes += batch.length(i) - headers;
         }
-        finWent = taken == n && isLast(flow, seq + bytes);
+        finWent = taken == n && flow.isFinBehind(seq + bytes);
+        int again = Math.min(bytes, Seq.diff(flow.high, seq));
+        flow.resent += again > 0 ? (again + flow.mss - 1) / flow.mss : 0;
         return bytes;
-    }
-
-    /** It takes a number, which has to fit into the window: a guest may drop what does not, and the data with it. */
-    private static boolean hasRoomForFin(TcpFlow flow) {
-        return flow.flight.length() < flow.window;
-    }
-
-    /** Whether our FIN follows the byte before {@code end} at once. */
-    private static boolean isLast(TcpFlow flow, int end) {
-        return end == flow.flightEnd()
-                && hasRoomForFin(flow)
-                && (flow.toGuest() == TcpFlow.Half.FIN_SEEN || flow.toGuest() == TcpFlow.Half.FIN_RELAYED);
     }
 
     private void compose(TcpFlow flow, int i, int seq, int payload) {
@@ -377,7 +368,7 @@ final class HostData {
         if (end == flow.flightEnd()) {
             flags |= Tcp.PSH;
         }
-        if (isLast(flow, end)) {
+        if (flow.isFinBehind(end)) {
             flags |= Tcp.FIN;
         }
         MemorySegment out = batch.header(i);
@@ -443,7 +434,7 @@ final class HostData {
                 reached(flow);
             }
         } else {
-            boolean ignored = control.fin(flow);
+            flow.resent += control.fin(flow) ? 1 : 0;
         }
     }
 
