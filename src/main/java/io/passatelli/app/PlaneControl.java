@@ -2,7 +2,10 @@ package io.passatelli.app;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Drop;
+import io.passatelli.base.Ip;
+import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
+import io.passatelli.config.PortForward;
 import io.passatelli.control.api.CaptureAnswer;
 import io.passatelli.control.api.ControlException;
 import io.passatelli.control.api.DropsAnswer;
@@ -11,36 +14,40 @@ import io.passatelli.control.api.ForwardsAnswer;
 import io.passatelli.control.api.StatusAnswer;
 import io.passatelli.control.server.ControlServer;
 import io.passatelli.control.server.ControlTarget;
+import io.passatelli.flow.FlowView;
+import io.passatelli.forward.RuleState;
+import io.passatelli.link.CaptureFilter;
+import io.passatelli.link.PcapWriter;
 import io.passatelli.plane.PlaneHandle;
 import io.passatelli.plane.PlaneStats;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** What the control socket says of a plane. On the control server's thread, {@code here}: the loop's does no more than take its counters. */
 final class PlaneControl implements ControlTarget {
     private final PlaneHandle plane;
-    private final Clock clock;
     private final Executor here;
-    private final long startNs;
     private final String version = Version.line();
 
-    private PlaneControl(PlaneHandle plane, Clock clock, Executor here) {
+    private PlaneControl(PlaneHandle plane, Executor here) {
         this.plane = plane;
-        this.clock = clock;
         this.here = here;
-        startNs = clock.nowNs();
     }
 
     /** The server's first user, so that nothing of it is loaded without it. Throws {@link IOException} with one sentence. */
     static ControlServer serve(Path socket, PlaneHandle plane, Clock clock, Log log) throws IOException {
-        return ControlServer.start(socket, clock, log, here -> new PlaneControl(plane, clock, here));
+        return ControlServer.start(socket, clock, log, here -> new PlaneControl(plane, here));
     }
 
     @Override
@@ -55,15 +62,21 @@ final class PlaneControl implements ControlTarget {
 
     private StatusAnswer status(PlaneStats stats) {
         PlaneStats.Traffic traffic = stats.traffic();
+        PlaneStats.FlowCounts flows = stats.flowCounts();
+        PlaneStats.Guest guest = stats.guest();
+        List<String> addresses = Stream.concat(guest.seen().stream(), guest.assigned().stream())
+                .map(Ip::toString)
+                .distinct()
+                .toList();
         return new StatusAnswer(
                 version,
                 ProcessHandle.current().pid(),
-                TimeUnit.NANOSECONDS.toMillis(clock.nowNs() - startNs),
+                TimeUnit.NANOSECONDS.toMillis(stats.uptimeNs()),
                 stats.guestUp(),
-                null,
-                List.of(),
-                new StatusAnswer.FlowCounts(stats.flows(), null, null, null),
-                null,
+                guest.mac() == null ? null : guest.mac().toString(),
+                addresses,
+                new StatusAnswer.FlowCounts(stats.flows(), flows.tcp(), flows.udp(), flows.icmp()),
+                stats.listeners(),
                 new StatusAnswer.Traffic(traffic.framesFromGuest(), traffic.bytesFromGuest()),
                 new StatusAnswer.Traffic(traffic.framesToGuest(), traffic.bytesToGuest()),
                 stats.invariantViolations(),
@@ -86,31 +99,98 @@ final class PlaneControl implements ControlTarget {
 
     @Override
     public CompletableFuture<FlowsAnswer> flows(int most) {
-        return notAvailable("a list of flows");
+        return plane.flows(most)
+                .thenApplyAsync(
+                        views -> new FlowsAnswer(
+                                views.total(),
+                                views.first().stream().map(PlaneControl::flow).toList()),
+                        here);
+    }
+
+    private static FlowsAnswer.Flow flow(FlowView view) {
+        FlowView.Tcp tcp = view.tcp();
+        boolean knowsRtt = tcp != null && tcp.rttUs() != FlowView.Tcp.RTT_UNKNOWN;
+        return new FlowsAnswer.Flow(
+                view.protocol().name().toLowerCase(Locale.ROOT),
+                view.origin().name().toLowerCase(Locale.ROOT),
+                view.guest().toString(),
+                view.far().toString(),
+                view.host().toString(),
+                view.state(),
+                TimeUnit.NANOSECONDS.toMillis(view.ageNs()),
+                TimeUnit.NANOSECONDS.toMillis(view.quietNs()),
+                view.bytesToHost(),
+                view.bytesToGuest(),
+                knowsRtt ? tcp.rttUs() : null,
+                tcp == null ? null : (long) tcp.guestWindow(),
+                tcp == null ? null : (long) tcp.ourWindow(),
+                tcp == null ? null : (long) tcp.inFlight(),
+                tcp == null ? null : (long) tcp.stash(),
+                tcp == null ? null : tcp.resent(),
+                tcp == null ? null : tcp.timeOuts());
     }
 
     @Override
     public CompletableFuture<ForwardsAnswer> forwards() {
-        return notAvailable("a list of forwards");
+        return plane.forwards().thenApplyAsync(PlaneControl::forwards, here);
     }
 
     @Override
     public CompletableFuture<ForwardsAnswer> replaceForwards(List<String> rules) {
-        return notAvailable("other forwards than those of the start");
+        List<PortForward> parsed = new ArrayList<>(rules.size());
+        try {
+            for (String rule : rules) {
+                parsed.add(PortForward.parse(rule));
+            }
+        } catch (IllegalArgumentException e) {
+            return refused(e);
+        }
+        return orRefused(plane.replaceForwards(parsed)).thenApplyAsync(PlaneControl::forwards, here);
+    }
+
+    private static ForwardsAnswer forwards(List<RuleState> states) {
+        return new ForwardsAnswer(states.stream()
+                .map(state -> new ForwardsAnswer.Forward(
+                        state.rule().text(), state.listeners(), state.wanted(), state.refusal()))
+                .toList());
     }
 
     @Override
     public CompletableFuture<CaptureAnswer> startCapture(String file, List<String> filter, @Nullable Long mostBytes) {
-        return notAvailable("a capture other than --pcap");
+        CaptureFilter admits;
+        try {
+            admits = CaptureFilter.parse(String.join(" ", filter));
+        } catch (IllegalArgumentException e) {
+            return refused(e);
+        }
+        long most = mostBytes == null ? Limits.CAPTURE_BYTES : mostBytes;
+        return orRefused(plane.startCapture(Path.of(file), admits, most))
+                .thenApplyAsync(path -> new CaptureAnswer(path.toString(), true, 0, PcapWriter.FILE_HEADER_BYTES), here);
     }
 
     @Override
     public CompletableFuture<CaptureAnswer> stopCapture() {
-        return notAvailable("an end of a capture");
+        return orRefused(plane.stopCapture())
+                .thenApplyAsync(
+                        end -> new CaptureAnswer(end.file().toString(), false, end.frames(), end.bytes()), here);
     }
 
-    private static <T> CompletableFuture<T> notAvailable(String what) {
+    private static <T> CompletableFuture<T> refused(Exception why) {
         return CompletableFuture.failedFuture(
-                new ControlException(ControlException.NOT_AVAILABLE, "not available in this version: " + what));
+                new ControlException(ControlException.REFUSED, String.valueOf(why.getMessage())));
+    }
+
+    /** What was understood and not done. */
+    private static <T> CompletableFuture<T> orRefused(CompletableFuture<T> answer) {
+        return answer.exceptionallyCompose(failure -> {
+            Throwable cause = failure instanceof CompletionException && failure.getCause() != null
+                    ? failure.getCause()
+                    : failure;
+            return cause instanceof IOException
+                            || cause instanceof IllegalArgumentException
+                            || cause instanceof IllegalStateException
+                    ? refused((Exception) cause)
+                    : CompletableFuture.failedFuture(cause);
+        });
     }
 }

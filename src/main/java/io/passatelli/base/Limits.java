@@ -389,11 +389,11 @@ public final class Limits {
     /** Connections accepted at the control socket in one visit. */
     public static final int CONTROL_ACCEPTS = 32;
 
-    /** A line of a client of the control socket, bytes: room for {@link #FORWARD_RULES}, each of 256 bytes. */
-    public static final int CONTROL_LINE_BYTES = 64 << 10;
+    /** A line of a client of the control socket, bytes: room for {@link #FORWARD_RULES}, each of 60 bytes. */
+    public static final int CONTROL_LINE_BYTES = 1 << 20;
 
-    /** An answer on the control socket, bytes: {@link #CONTROL_FLOWS} take half of it. */
-    public static final int CONTROL_ANSWER_BYTES = 1 << 20;
+    /** An answer on the control socket, bytes: what became of {@link #FORWARD_RULES} fits, and {@link #CONTROL_FLOWS}. */
+    public static final int CONTROL_ANSWER_BYTES = 4 << 20;
 
     /** What goes to a client of the control socket in one call, bytes: the JDK copies as much to memory that it keeps. */
     public static final int CONTROL_WRITE_BYTES = 64 << 10;

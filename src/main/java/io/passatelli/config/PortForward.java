@@ -3,6 +3,8 @@ package io.passatelli.config;
 import io.passatelli.base.Ip;
 import org.jspecify.annotations.Nullable;
 
+import java.util.Locale;
+
 /**
  * A rule: what arrives at host ports goes to guest ports, one to one from the first of each.
  *
@@ -71,6 +73,23 @@ public record PortForward(
     public int guestPort(int hostPort) {
         assert hostPort >= first && hostPort <= last : hostPort;
         return target + hostPort - first;
+    }
+
+    /**
+     * As {@link #parse} reads it, such as {@code tcp:8080:80}; a rule that it has no words for, with an address or an interface, as {@link PasstPorts}
+     * would, such as {@code tcp:192.0.2.1%eth0/8080:80}.
+     */
+    public String text() {
+        String name = protocol.name().toLowerCase(Locale.ROOT) + ":";
+        String ports = range(first) + (target == first ? "" : ":" + range(target));
+        boolean anywhere = address == null || address.isUnspecified();
+        if (anywhere && device == null && targetAddress == null) {
+            return name + ports + (address == null ? "" : address.isV4() ? "/4" : "/6");
+        }
+        String to = targetAddress == null
+                ? target == first ? "" : ":" + range(target)
+                : ":" + targetAddress + "/" + range(target);
+        return name + (address == null ? "" : address) + (device == null ? "" : "%" + device) + "/" + range(first) + to;
     }
 
     /** Such as {@code UDP 5000-5009 to 6000-6009}. */

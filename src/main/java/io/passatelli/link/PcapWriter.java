@@ -37,7 +37,7 @@ public final class PcapWriter {
     private static final short VERSION_MAJOR = 2;
     private static final short VERSION_MINOR = 4;
     private static final int LINKTYPE_ETHERNET = 1;
-    private static final int FILE_HEADER_BYTES = 24;
+    public static final int FILE_HEADER_BYTES = 24;
     private static final int RECORD_HEADER_BYTES = 16;
     private static final long NS_PER_S = 1_000_000_000;
 
