@@ -252,8 +252,13 @@ class FlowViewScenarioTest {
             t.runs(0);
             assertThat(c.takeAll()).hasSizeBetween(1, 2);
             assertThat(only(t).state()).isEqualTo("FIN-WAIT-1");
+            c.sends(ack(11)).silent();
+            assertThat(only(t).state()).isEqualTo("FIN-WAIT-1");
+            c.runs(250 * MS).gets(seg("FA").seq(11));
+            assertThat(tcp(t).resent()).as("the FIN").isEqualTo(1);
             c.sends(seg("A")).silent();
             assertThat(only(t).state()).isEqualTo("FIN-WAIT-2");
+            assertThat(only(t).bytesToGuest()).as("a FIN is no byte").isEqualTo(10);
             c.sends(data("more")).gets(seg("A"));
             assertThat(only(t).state()).isEqualTo("FIN-WAIT-2");
             assertThat(only(t).bytesToHost()).isEqualTo(4);

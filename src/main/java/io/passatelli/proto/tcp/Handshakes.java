@@ -192,7 +192,10 @@ final class Handshakes implements ConnectionAcceptor {
     void say(TcpFlow flow) {
         if (!control.syn(flow, ourMss(flow))) {
             owner.awaitLink(flow);
+            return;
         }
+        flow.resent += flow.synWent ? 1 : 0;
+        flow.synWent = true;
     }
 
     /** The timer of a flow that waits for the guest's answer is due. */
@@ -208,7 +211,6 @@ final class Handshakes implements ConnectionAcceptor {
         flow.timed = false;
         flow.retries++;
         flow.timeOuts++;
-        flow.resent++;
         say(flow);
         hostData.wait(flow, nowNs + (SYN_NS << Math.max(0, flow.retries - Limits.TCP_SYN_LINEAR_RETRIES)));
     }
@@ -345,7 +347,6 @@ final class Handshakes implements ConnectionAcceptor {
         if ((flags & Tcp.SYN) != 0) {
             counters.count(Drop.TCP_SYN_AGAIN);
             if (seq == flow.next - 1) {
-                flow.resent++;
                 say(flow);
             } else {
                 owner.challenge(flow, nowNs);

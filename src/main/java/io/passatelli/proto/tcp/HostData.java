@@ -346,13 +346,16 @@ final class HostData {
             return 0;
         }
         TcpControl.acknowledged(flow, ack);
+        int again = Seq.diff(flow.high, seq); // so many bytes from seq on went before
         int bytes = 0;
         for (int i = 0; i < taken; i++) {
-            bytes += batch.length(i) - headers;
+            int payload = batch.length(i) - headers;
+            if (bytes < again) {
+                flow.resent += (Math.min(payload, again - bytes) + flow.mss - 1) / flow.mss;
+            }
+            bytes += payload;
         }
         finWent = taken == n && flow.isFinBehind(seq + bytes);
-        int again = Math.min(bytes, Seq.diff(flow.high, seq));
-        flow.resent += again > 0 ? (again + flow.mss - 1) / flow.mss : 0;
         return bytes;
     }
 

@@ -225,6 +225,8 @@ final class TcpFlow extends Flow {
 
     long deadlineNs;
 
+    /** Our SYN or SYN,ACK went, so each further one is the same again. */
+    boolean synWent;
     /** Segments that were sent again, and how often for want of an answer. */
     int resent;
 
@@ -364,6 +366,7 @@ final class TcpFlow extends Flow {
         duplicates = 0;
         recovering = tailProbed = persisting = false;
         retries = probes = 0;
+        synWent = false;
         resent = timeOuts = 0;
     }
 
