@@ -55,11 +55,6 @@ public abstract sealed class Listener extends ReadyList.Node permits ConnectionL
         return rule.guestPort(port);
     }
 
-    /** The address of the guest that this socket stands for; null: the one that it uses. */
-    public final @Nullable Ip guestAddress() {
-        return rule.targetAddress();
-    }
-
     /** Stands for something else of the guest's from now on; flows that are there stay. */
     final void rule(PortForward to) {
         rule = to;

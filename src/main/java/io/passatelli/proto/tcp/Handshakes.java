@@ -253,11 +253,10 @@ final class Handshakes implements ConnectionAcceptor {
             counters.count(owner.isOn() ? Drop.TCP_NO_GUEST : Drop.TCP_OFF);
             return null;
         }
-        Ip target = listener.guestAddress();
         key.set(
                 Ip4.TCP,
-                target == null ? inbound.guestHigh() : target.high(),
-                target == null ? inbound.guestLow() : target.low(),
+                inbound.guestHigh(),
+                inbound.guestLow(),
                 listener.guestPort(),
                 inbound.farHigh(),
                 inbound.farLow(),

@@ -119,11 +119,10 @@ final class UdpInbound implements DatagramAcceptor {
             counters.count(Drop.UDP_NO_GUEST_ADDRESS);
             return null;
         }
-        Ip target = listener.guestAddress();
         key.set(
                 Ip4.UDP,
-                target == null ? inbound.guestHigh() : target.high(),
-                target == null ? inbound.guestLow() : target.low(),
+                inbound.guestHigh(),
+                inbound.guestLow(),
                 listener.guestPort(),
                 inbound.farHigh(),
                 inbound.farLow(),
