@@ -1,8 +1,10 @@
 package io.passatelli.forward;
 
+import io.passatelli.base.Ip;
 import io.passatelli.config.PortForward;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
+import org.jspecify.annotations.Nullable;
 
 /** One socket that listens for a forward, at one port in one family. What it has is taken in visits. Loop thread only. */
 public abstract sealed class Listener extends ReadyList.Node permits ConnectionListener, DatagramListener {
@@ -33,14 +35,14 @@ public abstract sealed class Listener extends ReadyList.Node permits ConnectionL
         return endpoint;
     }
 
-    /** What it listens for. */
-    public final PortForward rule() {
-        return rule;
-    }
-
     /** The port of the guest that this socket stands for. */
     public final int guestPort() {
         return rule.guestPort(endpoint.port());
+    }
+
+    /** The address of the guest that this socket stands for; null: the one that it uses. */
+    public final @Nullable Ip guestAddress() {
+        return rule.targetAddress();
     }
 
     /** Stands for another port of the guest from now on; flows that are there stay. */
