@@ -127,7 +127,8 @@ final class PortText {
 
     /** Not too much of {@code part}, for a message. */
     static String shown(String part) {
-        return part.length() <= SHOWN_CHARS ? part : part.substring(0, SHOWN_CHARS) + "...";
+        String text = printable(part.substring(0, Math.min(part.length(), SHOWN_CHARS + 1)));
+        return text.length() <= SHOWN_CHARS ? text : text.substring(0, SHOWN_CHARS) + "...";
     }
 
     private static String printable(String message) {

@@ -45,14 +45,14 @@ public abstract sealed class Listener extends ReadyList.Node permits ConnectionL
         return site.name.device();
     }
 
-    /** What it listens for. */
-    public final PortForward rule() {
-        return rule;
-    }
-
     /** The port of the guest that this socket stands for. */
     public final int guestPort() {
         return rule.guestPort(port);
+    }
+
+    /** The address of the guest that this socket stands for; null: the one that it uses. */
+    public final @Nullable Ip guestAddress() {
+        return rule.targetAddress();
     }
 
     /** Stands for something else of the guest's from now on; flows that are there stay. */

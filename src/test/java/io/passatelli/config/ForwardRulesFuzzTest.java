@@ -19,7 +19,8 @@ class ForwardRulesFuzzTest {
                         "auto",
                         "all !any:1-1023 tcp:80:8080/4\n\tudp:all/6",
                         "[\"none\", \"tcp:80:8080\" , \"!udp:all\"]",
-                        "[]")
+                        "[]",
+                        "R\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008c\u008cc")
                 .map(text -> text.getBytes(StandardCharsets.UTF_8));
     }
 

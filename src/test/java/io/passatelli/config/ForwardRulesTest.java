@@ -206,6 +206,9 @@ class ForwardRulesTest {
     void messagesAreShortAndPrintable() {
         assertThatThrownBy(() -> ForwardRules.parse("x".repeat(5_000)))
                 .hasMessage("column 1: '" + "x".repeat(40) + "...' is neither none, all, auto, tcp, udp nor any");
+        assertThatThrownBy(() -> ForwardRules.parse("\u00fc".repeat(5_000)))
+                .hasMessage(
+                        "column 1: '" + "\\u00fc".repeat(6) + "\\u00...' is neither none, all, auto, tcp, udp nor any");
         assertThatThrownBy(() -> ForwardRules.parse("tcp:80\u0000"))
                 .hasMessage("column 7: '\\u0000' cannot stand here");
         assertThatThrownBy(() -> ForwardRules.parse("tcp:" + "9".repeat(5_000)))

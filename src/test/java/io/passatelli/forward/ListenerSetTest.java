@@ -135,10 +135,10 @@ class ListenerSetTest {
         apply(there);
         send("127.0.0.1", port);
         int fd = called.getFirst().fd();
-        assertThat(called.getFirst().rule().targetAddress()).isNull();
+        assertThat(called.getFirst().guestAddress()).isNull();
         apply(elsewhere);
         assertThat(called.getFirst().fd()).isEqualTo(fd);
-        assertThat(called.getFirst().rule().targetAddress()).isEqualTo(Ip.parse("10.77.0.9"));
+        assertThat(called.getFirst().guestAddress()).isEqualTo(Ip.parse("10.77.0.9"));
     }
 
     @Test

@@ -248,7 +248,7 @@ final class Handshakes implements ConnectionAcceptor {
 
     /** A flow for what {@code listener} accepted of {@code peer}; null: none can be, and it is counted why. */
     private @Nullable TcpFlow accept(ConnectionListener listener, SockAddr peer, long nowNs) {
-        Ip target = listener.rule().targetAddress();
+        Ip target = listener.guestAddress();
         if (!owner.isOn() || !hostData.isUp() || !inbound.see(peer.high(), peer.low(), target)) {
             counters.count(owner.isOn() ? Drop.TCP_NO_GUEST : Drop.TCP_OFF);
             return null;

@@ -115,7 +115,7 @@ final class UdpInbound implements DatagramAcceptor {
             counters.count(peerPort == 0 ? Drop.UDP_BAD_SOURCE : Drop.LINK_DOWN);
             return null;
         }
-        if (!inbound.see(peerHigh, peerLow, listener.rule().targetAddress())) {
+        if (!inbound.see(peerHigh, peerLow, listener.guestAddress())) {
             counters.count(Drop.UDP_NO_GUEST_ADDRESS);
             return null;
         }
