@@ -163,12 +163,12 @@ final class CtlCommand implements Callable<Integer> {
                 throws IOException, ControlException {
             CtlCommand asked = of(ctl);
             List<String> wanted = rules.equals(List.of(NONE)) ? List.of() : rules;
-            boolean[] whole = new boolean[1];
+            boolean[] applied = new boolean[1];
             asked.ask(asked.request(() -> new Request.SetForwards(wanted)), ForwardsAnswer.class, answer -> {
-                whole[0] = CtlText.isWhole(answer);
+                applied[0] = CtlText.isApplied(answer);
                 return CtlText.outcome(answer);
             });
-            return whole[0] ? ExitCode.OK : ExitCode.FAILURE;
+            return applied[0] ? ExitCode.OK : ExitCode.FAILURE;
         }
     }
 

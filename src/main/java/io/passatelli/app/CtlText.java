@@ -123,14 +123,16 @@ final class CtlText {
         }
         Table table = new Table("lll");
         for (ForwardsAnswer.Forward forward : answer.forwards()) {
-            String why = forward.refusal();
-            table.row(why == null ? "applied" : "refused", forward.rule(), why == null ? "" : why);
+            table.row(
+                    forward.applied() ? "applied" : "refused",
+                    forward.rule(),
+                    forward.refusal() == null ? "" : forward.refusal());
         }
         return table.toString();
     }
 
-    static boolean isWhole(ForwardsAnswer answer) {
-        return answer.forwards().stream().allMatch(forward -> forward.refusal() == null);
+    static boolean isApplied(ForwardsAnswer answer) {
+        return answer.forwards().stream().allMatch(ForwardsAnswer.Forward::applied);
     }
 
     static String of(CaptureAnswer capture) {

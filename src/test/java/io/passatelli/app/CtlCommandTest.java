@@ -86,9 +86,9 @@ class CtlCommandTest {
     void flowsAreATable() throws Exception {
         assertThat(ctl("flows", "--most", "2")).isZero();
         assertThat(said()).isEqualTo("""
-                PROTOCOL  FROM   STATE        GUEST             FAR               HOST              AGE  IDLE   TO HOST  TO GUEST      RTT  IN FLIGHT  STASHED  RESENT
-                tcp       guest  established  192.0.2.10:40000  198.51.100.1:443  10.0.0.1:51000  1m23s  1.5s  68.4 KiB   4.8 MiB  0.35 ms   14.3 KiB      0 B       3
-                icmp      guest  -            fd00::10          2001:db8::1       -                0.9s  0.1s         -         -        -          -        -       -
+                PROTOCOL  FROM   STATE        GUEST             FAR            HOST             AGE  IDLE   TO HOST  TO GUEST      RTT  IN FLIGHT  STASHED  RESENT
+                tcp       guest  established  192.0.2.10:40000  192.0.2.1:443  127.0.0.1:443  1m23s  1.5s  68.4 KiB   4.8 MiB  0.35 ms   14.3 KiB      0 B       3
+                icmp      guest  -            fd00::10          2001:db8::1    -               0.9s  0.1s         -         -        -          -        -       -
                 1232 more
                 """);
     }
@@ -128,7 +128,8 @@ class CtlCommandTest {
                 """);
         assertThat(complaint()).isEmpty();
         assertThat(ctl("--json", "forwards", "set", "tcp:22")).isEqualTo(1);
-        assertThat(said()).startsWith("{\"answer\":{\"forwards\":[{\"rule\":\"tcp:22\",\"listeners\":0");
+        assertThat(said())
+                .startsWith("{\"answer\":{\"forwards\":[{\"rule\":\"tcp:22\",\"applied\":false,\"listeners\":0");
     }
 
     @Test
@@ -170,7 +171,7 @@ class CtlCommandTest {
             @Override
             public CompletableFuture<ForwardsAnswer> forwards() {
                 return CompletableFuture.completedFuture(
-                        new ForwardsAnswer(List.of(new ForwardsAnswer.Forward(evil, 0, 1, evil))));
+                        new ForwardsAnswer(List.of(new ForwardsAnswer.Forward(evil, true, 0, 1, evil))));
             }
 
             @Override

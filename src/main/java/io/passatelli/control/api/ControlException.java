@@ -23,7 +23,7 @@ public final class ControlException extends Exception {
     /** Understood, and not done: the sentence says why. */
     public static final String REFUSED = "refused";
 
-    /** The plane has too much to do, or did not answer in time. */
+    /** The plane did not answer in time. */
     public static final String BUSY = "busy";
 
     /** A bug of ours. */

@@ -17,7 +17,7 @@ public record FlowsAnswer(int total, List<Flow> flows) {
      * @param from who began: guest or host
      * @param guest the guest's own end
      * @param far the other end, as the guest sees it
-     * @param host whom our socket speaks to: the far end after address translation
+     * @param host whom our socket speaks to: the far end behind the translation of addresses
      * @param state of a connection
      * @param ageMs since it began
      * @param idleMs since something was sent

@@ -307,7 +307,7 @@ public final class ControlServer implements AutoCloseable {
             answer(client, AnswerLine.of(client.id(), said), false);
             return;
         }
-        Throwable why = failure == null ? new IllegalArgumentException("no answer at all") : failure;
+        Throwable why = failure == null ? new NullPointerException("no answer at all") : failure;
         ControlException error = Dispatcher.sayable(why);
         if (error.code().equals(ControlException.INTERNAL)) {
             bug(why);

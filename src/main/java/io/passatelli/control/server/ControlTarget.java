@@ -12,7 +12,8 @@ import java.util.concurrent.CompletableFuture;
 
 /**
  * What a control server speaks for. Called on the server's thread; must not block. A future, or the call itself, fails with
- * {@code ControlException} for what the client is to know, or with {@link IllegalStateException} and a sentence if there is too much to do.
+ * {@code ControlException}, or with {@link IllegalArgumentException}, {@link IllegalStateException} or {@link java.io.IOException} and one sentence,
+ * for what the client is to know; anything else is a bug.
  */
 public interface ControlTarget {
     /** What this program calls itself. */

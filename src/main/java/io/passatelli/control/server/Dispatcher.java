@@ -5,6 +5,7 @@ import io.passatelli.control.api.ControlException;
 import io.passatelli.control.api.Request;
 import io.passatelli.control.api.VersionAnswer;
 
+import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -45,9 +46,14 @@ final class Dispatcher {
                 failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         return switch (cause) {
             case ControlException said -> said;
-            case IllegalStateException busy ->
-                new ControlException(ControlException.BUSY, String.valueOf(busy.getMessage()));
+            case IllegalArgumentException wrong -> refused(wrong);
+            case IllegalStateException untimely -> refused(untimely);
+            case IOException io -> refused(io);
             default -> new ControlException(ControlException.INTERNAL, "a bug of this program: see its log");
         };
+    }
+
+    private static ControlException refused(Exception why) {
+        return new ControlException(ControlException.REFUSED, String.valueOf(why.getMessage()));
     }
 }

@@ -71,8 +71,8 @@ class AnswerLineTest {
                 new FlowsAnswer(5, List.of(TCP, PING)),
                 new DropsAnswer(7, List.of(new DropsAnswer.Count("TCP_GAP", Long.MAX_VALUE))),
                 new ForwardsAnswer(List.of(
-                        new ForwardsAnswer.Forward("tcp:80", 2, 2, null),
-                        new ForwardsAnswer.Forward("tcp:81", 0, 2, "in use\u001b[2J\n"))),
+                        new ForwardsAnswer.Forward("tcp:80", true, 2, 2, null),
+                        new ForwardsAnswer.Forward("tcp:81", false, 0, 2, "in use\u001b[2J\n"))),
                 new CaptureAnswer("/tmp/f", true, 1, 2),
                 new VersionAnswer("passatelli 0.1.0", 1));
     }

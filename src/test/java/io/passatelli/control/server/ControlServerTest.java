@@ -164,7 +164,7 @@ class ControlServerTest {
                     {"request":"version"}
                     """);
             assertThat(client.line()).contains("\"internal\"").doesNotContain("zero");
-            assertThat(client.line()).contains("\"busy\"").contains("the plane has too much to do");
+            assertThat(client.line()).contains("\"refused\"").contains("the plane has too much to do");
             assertThat(client.line()).contains("\"answer\"");
         }
         assertThat(logged).singleElement().asString().contains("ArithmeticException: by zero");

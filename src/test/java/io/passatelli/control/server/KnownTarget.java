@@ -20,8 +20,8 @@ public class KnownTarget implements ControlTarget {
             "tcp",
             "guest",
             "192.0.2.10:40000",
-            "198.51.100.1:443",
-            "10.0.0.1:51000",
+            "192.0.2.1:443",
+            "127.0.0.1:443",
             "established",
             83_000L,
             1_500L,
@@ -101,8 +101,8 @@ public class KnownTarget implements ControlTarget {
 
     private static ForwardsAnswer.Forward forward(String rule) {
         return rule.endsWith("22")
-                ? new ForwardsAnswer.Forward(rule, 0, 2, "TCP port 22: cannot listen: Permission denied")
-                : new ForwardsAnswer.Forward(rule, 2, 2, null);
+                ? new ForwardsAnswer.Forward(rule, false, 0, 2, "TCP port 22: cannot listen: Permission denied")
+                : new ForwardsAnswer.Forward(rule, true, 2, 2, null);
     }
 
     @Override
