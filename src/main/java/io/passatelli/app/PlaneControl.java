@@ -24,12 +24,10 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -137,60 +135,30 @@ final class PlaneControl implements ControlTarget {
 
     @Override
     public CompletableFuture<ForwardsAnswer> replaceForwards(List<String> rules) {
-        List<PortForward> parsed = new ArrayList<>(rules.size());
-        try {
-            for (String rule : rules) {
-                parsed.add(PortForward.parse(rule));
-            }
-        } catch (IllegalArgumentException e) {
-            return refused(e);
-        }
-        return orRefused(plane.replaceForwards(parsed)).thenApplyAsync(PlaneControl::forwards, here);
+        return ForwardTexts.replace(
+                rules,
+                PortForward::parse,
+                parsed -> plane.replaceForwards(parsed).thenApplyAsync(PlaneControl::forwards, here));
     }
 
     private static ForwardsAnswer forwards(List<RuleState> states) {
         return new ForwardsAnswer(states.stream()
                 .map(state -> new ForwardsAnswer.Forward(
-                        state.rule().text(), state.listeners(), state.wanted(), state.refusal()))
+                        state.rule().text(), !state.isRefused(), state.listeners(), state.wanted(), state.refusal()))
                 .toList());
     }
 
     @Override
     public CompletableFuture<CaptureAnswer> startCapture(String file, List<String> filter, @Nullable Long mostBytes) {
-        CaptureFilter admits;
-        try {
-            admits = CaptureFilter.parse(String.join(" ", filter));
-        } catch (IllegalArgumentException e) {
-            return refused(e);
-        }
         long most = mostBytes == null ? Limits.CAPTURE_BYTES : mostBytes;
-        return orRefused(plane.startCapture(Path.of(file), admits, most))
+        return plane.startCapture(Path.of(file), CaptureFilter.parse(String.join(" ", filter)), most)
                 .thenApplyAsync(path -> new CaptureAnswer(path.toString(), true, 0, PcapWriter.FILE_HEADER_BYTES), here);
     }
 
     @Override
     public CompletableFuture<CaptureAnswer> stopCapture() {
-        return orRefused(plane.stopCapture())
+        return plane.stopCapture()
                 .thenApplyAsync(
                         end -> new CaptureAnswer(end.file().toString(), false, end.frames(), end.bytes()), here);
-    }
-
-    private static <T> CompletableFuture<T> refused(Exception why) {
-        return CompletableFuture.failedFuture(
-                new ControlException(ControlException.REFUSED, String.valueOf(why.getMessage())));
-    }
-
-    /** What was understood and not done. */
-    private static <T> CompletableFuture<T> orRefused(CompletableFuture<T> answer) {
-        return answer.exceptionallyCompose(failure -> {
-            Throwable cause = failure instanceof CompletionException && failure.getCause() != null
-                    ? failure.getCause()
-                    : failure;
-            return cause instanceof IOException
-                            || cause instanceof IllegalArgumentException
-                            || cause instanceof IllegalStateException
-                    ? refused((Exception) cause)
-                    : CompletableFuture.failedFuture(cause);
-        });
     }
 }
