@@ -63,11 +63,11 @@ class ForwardChangeScenarioTest {
         private final PlaneScenario t;
         private final SteppingOs kernel;
 
-        Scene(long openFiles, List<PortForward> rules) {
+        Scene(long openFiles, List<PortForward> rules, boolean paper) {
             t = PlaneScenario.setup()
                     .settings(SimSettings.standard().withOpenFiles(200_000))
                     .openFiles(openFiles)
-                    .around(os -> kernels[0] = new SteppingOs(os, CALL_NS))
+                    .around(os -> kernels[0] = new SteppingOs(os, CALL_NS, paper))
                     .change(config -> config.forwards(rules))
                     .start();
             kernel = kernels[0];
@@ -75,7 +75,7 @@ class ForwardChangeScenarioTest {
         }
 
         Scene(PortForward... rules) {
-            this(Long.MAX_VALUE, List.of(rules));
+            this(Long.MAX_VALUE, List.of(rules), false);
         }
 
         CompletableFuture<List<RuleState>> replace(PortForward... rules) {
@@ -121,7 +121,7 @@ class ForwardChangeScenarioTest {
 
     @Test
     void trafficGoesOnBetweenSlicesOfAMillisecond() {
-        try (var s = new Scene(Long.MAX_VALUE, many(10_000, 10_000))) {
+        try (var s = new Scene(Long.MAX_VALUE, many(10_000, 10_000), true)) {
             List<PortForward> next = many(12_500, 10_000); // half of them are there
             var answer = s.replace(next);
             int turns = 0;
@@ -149,7 +149,7 @@ class ForwardChangeScenarioTest {
     @Test
     void lookingAtWhatStaysIsNotOneLongTurn() {
         List<PortForward> rules = many(10_000, Limits.FORWARD_RULES);
-        try (var s = new Scene(Long.MAX_VALUE, rules)) {
+        try (var s = new Scene(Long.MAX_VALUE, rules, true)) {
             var answer = s.replace(rules);
             int turns = 0;
             for (; !answer.isDone(); turns++) {
@@ -366,7 +366,7 @@ class ForwardChangeScenarioTest {
 
     @Test
     void listenersHaveWhatFlowsLeaveAndTheRestIsRefusedInOneSentence() {
-        try (var s = new Scene(1_024, List.of())) {
+        try (var s = new Scene(1_024, List.of(), false)) {
             List<RuleState> states = s.replaced(tcp(10_000, 10_999, 10_000, true), udp(53, 53));
             assertThat(states.get(0).listeners()).isEqualTo(256);
             assertThat(states.get(0).refusal())
