@@ -248,8 +248,8 @@ public final class Limits {
     /** Sockets that listen for forwards: every port of both protocols at one address (131,070), and a quarter more. */
     public static final int FORWARD_LISTENERS = 163_840;
 
-    /** A change of forwards works so long before the loop does its other work, ns: the gap that a flow sees. */
-    public static final long FORWARD_SLICE_NS = 1_000_000;
+    /** A change of forwards works so long before the loop does its other work, ns: with the sockets between two looks at the clock a gap of a millisecond. */
+    public static final long FORWARD_SLICE_NS = 900_000;
 
     /** At most so many looks at tables, of which a socket counts for several; a clock that stands still must not make the gap longer. */
     public static final int FORWARD_SLICE_STEPS = 16_384;

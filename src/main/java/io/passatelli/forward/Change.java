@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * The way from the sockets that are there to those that a set of rules asks for, in steps small enough for a {@link Slice}.
@@ -159,9 +160,11 @@ final class Change {
             hindrances.put(rule, hindrance);
             return null;
         }
-        boolean any = address == null;
-        Ip at = !any ? address : both || !wanted.has(Service.IP4) ? Ip.UNSPECIFIED6 : Ip.UNSPECIFIED4;
-        return set.site(new Site.Name(asked.protocol(), at, any && both, device, index));
+        if (address != null) {
+            return set.site(new Site.Name(asked.protocol(), address, false, device, index));
+        }
+        Ip any = both || !wanted.has(Service.IP4) ? Ip.UNSPECIFIED6 : Ip.UNSPECIFIED4;
+        return set.site(new Site.Name(asked.protocol(), any, both, device, index));
     }
 
     /** What {@code asked} needs and is off; null: nothing. */
@@ -226,7 +229,7 @@ final class Change {
         int place = store.find(site, port);
         if (place != ListenerStore.NONE) {
             PortForward owner = store.rule(place);
-            if (owner == asked || leadsTheSameWay(owner, asked, port)) {
+            if (leadsTheSameWay(owner, asked, port)) {
                 listening++;
             } else if (why == null) {
                 why = site.text(port) + ": is forwarded to " + target(owner, port) + " by an earlier rule";
@@ -282,11 +285,10 @@ final class Change {
     /** Of the rule that cannot be had as a whole, one port. */
     private int undo() {
         PortForward asked = rules.get(rule);
-        Site site = sites[rule];
-        assert site != null;
+        Site site = Objects.requireNonNull(sites[rule]);
         int place = store.find(site, cursor);
         int cost = Slice.LOOK;
-        if (place != ListenerStore.NONE && store.rule(place) == asked) {
+        if (place != ListenerStore.NONE && store.rule(place).equals(asked)) {
             if (store.mark(place) == opened) {
                 set.close(place);
                 cost = Slice.SOCKET;

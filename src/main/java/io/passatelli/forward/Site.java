@@ -58,9 +58,8 @@ final class Site {
     }
 
     static String text(PortForward rule) {
-        String ports = rule.first() == rule.last()
-                ? "port " + rule.first()
-                : "ports " + rule.first() + "-" + rule.last();
+        String ports =
+                rule.first() == rule.last() ? "port " + rule.first() : "ports " + rule.first() + "-" + rule.last();
         return text(rule.protocol(), rule.address(), rule.device(), ports);
     }
 }

@@ -12,9 +12,9 @@ final class Slice {
     static final int LOOK = 1;
 
     /** What a socket counts that is opened or closed. */
-    static final int SOCKET = 32;
+    static final int SOCKET = 64;
 
-    private static final int STEPS_BETWEEN_LOOKS = 8 * SOCKET;
+    private static final int STEPS_BETWEEN_LOOKS = 4 * SOCKET;
 
     private final Clock clock;
     private final boolean endless;

@@ -72,8 +72,8 @@ final class Forwards {
     /** Any thread, {@link PlaneHandle#replaceForwards}. */
     CompletableFuture<List<RuleState>> replace(List<PortForward> wanted) {
         if (wanted.size() > Limits.FORWARD_RULES) {
-            return CompletableFuture.failedFuture(new IllegalArgumentException(wanted.size()
-                    + " rules are more than " + Limits.FORWARD_RULES + ", so the forwards stay as they are"));
+            return CompletableFuture.failedFuture(new IllegalArgumentException(wanted.size() + " rules are more than "
+                    + Limits.FORWARD_RULES + ", so the forwards stay as they are"));
         }
         List<PortForward> copy = List.copyOf(wanted);
         CompletableFuture<List<RuleState>> answer = new CompletableFuture<>();

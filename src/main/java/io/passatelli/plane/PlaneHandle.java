@@ -24,8 +24,7 @@ public final class PlaneHandle {
 
     private volatile @Nullable PlaneStats last;
 
-    PlaneHandle(
-            EventLoop loop, Supplier<PlaneStats> snapshot, Consumer<PlaneConfig> adopter, Forwards forwards) {
+    PlaneHandle(EventLoop loop, Supplier<PlaneStats> snapshot, Consumer<PlaneConfig> adopter, Forwards forwards) {
         this.forwards = forwards;
         this.loop = loop;
         this.snapshot = snapshot;

@@ -132,7 +132,7 @@ class PasstPortsTest {
             most.add(Integer.toString(port));
         }
         assertThat(parse(most.toString())).hasSize(Limits.FORWARD_RULES);
-        assertThatThrownBy(() -> parse(most + ",1000"))
+        assertThatThrownBy(() -> parse(most + ",65535"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageEndingWith("there are more than " + Limits.FORWARD_RULES + " rules");
     }

@@ -59,7 +59,8 @@ class StartTest {
             Process passt = new ProcessBuilder(PASST.toString(), "-f", "-s", directory + "/socket", "-u", port).start();
             String said = new String(passt.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
             assertThat(passt.waitFor()).isEqualTo(1);
-            assertThat(said).contains("error: -u, --udp-ports: UDP port " + port + ": cannot listen: Address already in use; ");
+            assertThat(said)
+                    .contains("error: -u, --udp-ports: UDP port " + port + ": cannot listen: Address already in use; ");
             assertThat(said).doesNotContain("listening on");
             assertThat(directory.resolve("socket")).doesNotExist();
         }

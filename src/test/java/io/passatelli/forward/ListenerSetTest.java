@@ -18,6 +18,7 @@ import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
@@ -90,14 +91,16 @@ class ListenerSetTest {
     void connectedSocketOfOneFamilyIsPreferredToTheOneThatHearsBoth() throws Exception {
         int port = freePort();
         apply(rule(port, 53));
-        try (DatagramChannel peer = DatagramChannel.open().bind(new InetSocketAddress("127.0.0.1", 0));
-                DatagramChannel flow = DatagramChannel.open(java.net.StandardProtocolFamily.INET)) {
+        try (DatagramChannel peer =
+                        DatagramChannel.open().bind(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 0));
+                DatagramChannel flow = DatagramChannel.open(StandardProtocolFamily.INET)) {
             flow.setOption(StandardSocketOptions.SO_REUSEADDR, true);
-            flow.bind(new InetSocketAddress("127.0.0.1", port)).connect(peer.getLocalAddress());
+            flow.bind(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port))
+                    .connect(peer.getLocalAddress());
             flow.configureBlocking(false);
             ByteBuffer one = ByteBuffer.allocate(1);
             for (int i = 0; i < 10; i++) {
-                peer.send(one.clear(), new InetSocketAddress("127.0.0.1", port));
+                peer.send(one.clear(), new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port));
                 loop.turn(0);
                 assertThat(flow.read(one.clear())).isEqualTo(1);
             }

@@ -104,8 +104,7 @@ class ListenerStoreTest {
         assertThat(states).allMatch(state -> state.refusal() == null);
         assertThat(set.count()).isEqualTo(2 * 65_535 + 20_000);
         long each = (liveBytes() - before) / set.count();
-        System.out.println("bytes for each of " + set.count() + " listeners: " + each);
-        assertThat(each).isLessThan(MOST_BYTES_EACH);
+        assertThat(each).as("bytes for each listener").isLessThan(MOST_BYTES_EACH); // 37
         set.close();
         assertThat(set.count()).isZero();
         loop.close();
@@ -123,7 +122,8 @@ class ListenerStoreTest {
         for (int i = 1; i <= 3; i++) {
             rules.add(new PortForward(Protocol.TCP, Ip.parse("192.0.2." + i), null, 1, 65_535, null, 1, true));
         }
-        RuleState last = set.apply(new Wanted(rules, EnumSet.allOf(Service.class))).get(2);
+        RuleState last =
+                set.apply(new Wanted(rules, EnumSet.allOf(Service.class))).get(2);
         assertThat(set.count()).isEqualTo(Limits.FORWARD_LISTENERS);
         assertThat(last.listeners()).isEqualTo(Limits.FORWARD_LISTENERS - 2 * 65_535);
         assertThat(last.refusal()).endsWith("no more than 163840 ports can be listened at");

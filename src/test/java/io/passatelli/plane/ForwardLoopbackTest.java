@@ -7,10 +7,12 @@ import io.passatelli.forward.RuleState;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+import java.net.ConnectException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -18,6 +20,7 @@ import static io.passatelli.plane.TcpScenario.bytes;
 import static io.passatelli.plane.TcpTalk.data;
 import static io.passatelli.plane.TcpTalk.seg;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 /** Forwards are replaced while connections carry data, on the kernel's own sockets. */
 @Timeout(120)
@@ -63,7 +66,8 @@ class ForwardLoopbackTest {
                     got.position() < up.length || c.received().length < down.length || answers.size() < 4;
                     idle++) {
                 assertThat(idle).isLessThan(1_000_000);
-                if (answers.size() < 4 && (answers.isEmpty() || answers.getLast().isDone())) {
+                if (answers.size() < 4
+                        && (answers.isEmpty() || answers.getLast().isDone())) {
                     answers.add(handle.replaceForwards(
                             rules(answers.size() % 2 == 0 ? FIRST : FIRST + RULES / 4, answers.size(), ssh)));
                 }
@@ -77,7 +81,7 @@ class ForwardLoopbackTest {
                 }
             }
             t.plane.until(() -> answers.getLast().isDone());
-            assertThat(java.util.Arrays.copyOf(got.array(), up.length)).isEqualTo(up);
+            assertThat(Arrays.copyOf(got.array(), up.length)).isEqualTo(up);
             assertThat(c.received()).isEqualTo(down);
             for (var answer : answers) {
                 assertThat(answer.join()).hasSize(RULES + 1);
@@ -100,8 +104,7 @@ class ForwardLoopbackTest {
             c.sends(data("still here"));
             ByteBuffer got = ByteBuffer.allocate(100);
             t.plane.until(() -> TcpLoopback.read(peer, got) == 10);
-            assertThat(org.assertj.core.api.Assertions.catchThrowable(() -> t.connects(true)))
-                    .isInstanceOf(java.net.ConnectException.class);
+            assertThat(catchThrowable(() -> t.connects(true))).isInstanceOf(ConnectException.class);
         }
     }
 }
