@@ -4,6 +4,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.flow.Flow;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.flow.FlowTable;
+import io.passatelli.flow.FlowView;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -30,6 +31,13 @@ public class FlowTableBench {
     @Param({"1024", "" + Limits.FLOWS})
     public int flows;
 
+    private static final class Plain extends Flow {
+        @Override
+        public FlowView view(long nowNs) {
+            throw new AssertionError();
+        }
+    }
+
     private final FlowTable table = new FlowTable(Limits.FLOWS, 0x0706050403020100L, 0x0f0e0d0c0b0a0908L);
     private final FlowKey key = new FlowKey();
     private int next;
@@ -37,7 +45,7 @@ public class FlowTableBench {
     @Setup
     public void prepare() {
         for (int i = 0; i < flows; i++) {
-            table.insert(key(i, 443), new Flow() {});
+            table.insert(key(i, 443), new Plain());
         }
     }
 

@@ -19,7 +19,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 class FlowTableModelTest {
     private static final int KEYS = 60;
 
-    private static final class Plain extends Flow {}
+    private static final class Plain extends Flow {
+        @Override
+        public FlowView view(long nowNs) {
+            throw new AssertionError();
+        }
+    }
 
     /** {@code insert}: else remove, which is as frequent. */
     record Step(boolean insert, int number) {}

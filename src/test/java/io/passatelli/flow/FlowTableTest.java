@@ -20,7 +20,12 @@ class FlowTableTest {
     private static final int TCP = 6;
     private static final int UDP = 17;
 
-    private static final class Plain extends Flow {}
+    private static final class Plain extends Flow {
+        @Override
+        public FlowView view(long nowNs) {
+            throw new AssertionError();
+        }
+    }
 
     private final FlowTable table = new FlowTable(Limits.FLOWS, 1, 2);
     private final FlowKey key = new FlowKey();

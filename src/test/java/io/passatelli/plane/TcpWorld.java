@@ -368,6 +368,15 @@ final class TcpWorld implements AutoCloseable {
         }
         if (turns % 32 == 0) {
             consistent();
+            watched.tracks().forEach(this::shown);
+        }
+    }
+
+    /** What can be seen of the flow is what was seen at its ends. */
+    private void shown(WatchedTcp.Track track) {
+        WatchedOs.Connection socket = os.to(track.far, track.farPort);
+        if (socket != null && !socket.closed && !track.isOver()) {
+            inside.shows(socket.fd, socket.sent, socket.received, track.again(), clock.nowNs());
         }
     }
 

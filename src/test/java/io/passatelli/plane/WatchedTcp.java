@@ -39,6 +39,7 @@ final class WatchedTcp implements WatchedLink.Watcher {
         private int ourHigh;
         private int ourUna;
         private int ourEdge;
+        private long again;
         private boolean ourEdgeKnown;
         private int lastAck;
         private boolean reset;
@@ -61,6 +62,12 @@ final class WatchedTcp implements WatchedLink.Watcher {
             guestFin = false;
             ourKnown = false;
             ourEdgeKnown = false;
+            again = 0;
+        }
+
+        /** Segments that went to the guest before, and went again. */
+        long again() {
+            return again;
         }
 
         /** Bytes that the guest was sent at least once. */
@@ -235,6 +242,7 @@ final class WatchedTcp implements WatchedLink.Watcher {
     private void syn(Track t, Segment s) {
         check(!t.ourKnown || t.ourIsn == s.seq, "another ISN", t, s);
         check(s.mss != Segment.NONE && !s.sackPermitted && s.data.length == 0, "options", t, s);
+        t.again += t.ourKnown ? 1 : 0;
         t.ourKnown = true;
         t.ourIsn = s.seq;
         t.ourScale = s.windowScale;
@@ -285,6 +293,11 @@ final class WatchedTcp implements WatchedLink.Watcher {
             check(t.guestEdgeKnown, "data before the handshake is over", t, s);
             int end = s.seq + s.data.length;
             check(end - t.guestEdge <= 0, "data beyond the guest's window", t, s);
+        }
+        int old = t.ourHigh - s.seq;
+        if (old > 0 && s.length() > 0) {
+            int bytes = Math.min(old, s.data.length);
+            t.again += s.gsoSize > 0 ? (bytes + s.gsoSize - 1) / s.gsoSize : 1;
         }
         int high = s.seq + s.length();
         check(s.seq - t.ourHigh <= 0, "a hole", t, s);

@@ -142,6 +142,7 @@ final class EchoReplies {
             counters.count(drop);
             return;
         }
+        flow.countToGuest(length - Icmp4.LENGTH); // it stays until the guest has it, or there is none
         heldLength = length;
         heldQueue = flow.queue;
         heldProtocol = flow.protocol();

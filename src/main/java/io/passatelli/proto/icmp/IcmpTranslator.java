@@ -120,6 +120,11 @@ public final class IcmpTranslator implements Handler {
         return ip6 == null || ip6.router().equals(config.host6().mapHostLoopback()) ? Ip.UNSPECIFIED6 : ip6.router();
     }
 
+    /** How many conversations there are. */
+    public int count() {
+        return madeCount - poolCount;
+    }
+
     /** Takes an ICMP or ICMPv6 message from the guest: frame {@code i} of {@code batch}, parsed well. */
     @HotPath
     public Drop onMessage(RxBatch batch, int i, int queue, long nowNs) {
@@ -160,7 +165,7 @@ public final class IcmpTranslator implements Handler {
             flow.queue = queue;
             flow.usedNs = nowNs;
             limitHops(flow, f.ttl());
-            return send(flow);
+            return send(flow, f.payloadLength());
         } catch (Throwable t) {
             end(flow);
             throw t;
@@ -194,9 +199,10 @@ public final class IcmpTranslator implements Handler {
     }
 
     @HotPath
-    private Drop send(PingFlow flow) {
+    private Drop send(PingFlow flow, int payloadLength) {
         long sent = os.sendmsg(flow.fd, request, SEND_FLAGS);
         if (sent >= 0) {
+            flow.countToHost(payloadLength);
             return Drop.NONE;
         }
         switch ((int) -sent) {
@@ -221,6 +227,7 @@ public final class IcmpTranslator implements Handler {
             pool[poolCount++] = flow;
             return Drop.FLOW_TABLE_FULL;
         }
+        flow.begin(nowNs);
         Drop drop;
         try {
             drop = connect(flow, nowNs);

@@ -1,8 +1,10 @@
 package io.passatelli.proto.icmp;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 import io.passatelli.base.TimerWheel;
 import io.passatelli.flow.Flow;
+import io.passatelli.flow.FlowView;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
 import io.passatelli.wire.Ip4;
@@ -37,6 +39,18 @@ final class PingFlow extends Flow {
 
     boolean isV4() {
         return protocol() == Ip4.ICMP;
+    }
+
+    /** It begins now. */
+    void begin(long nowNs) {
+        beginsNow(nowNs);
+        usedNs = nowNs;
+    }
+
+    @Override
+    public FlowView view(long nowNs) {
+        return view(
+                FlowView.Protocol.ICMP, FlowView.Origin.GUEST, new Ip(hostHigh, hostLow), "echo", usedNs, null, nowNs);
     }
 
     private final class Idle extends TimerWheel.Timer {

@@ -298,6 +298,7 @@ final class GuestData {
             return -1;
         }
         flow.taken += (int) n;
+        flow.countToHost((int) n);
         flow.room -= (int) n;
         if (n < asked) {
             flow.room = 0;

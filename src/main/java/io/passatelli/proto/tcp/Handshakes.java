@@ -191,7 +191,10 @@ final class Handshakes implements ConnectionAcceptor {
     void say(TcpFlow flow) {
         if (!control.syn(flow, ourMss(flow))) {
             owner.awaitLink(flow);
+            return;
         }
+        flow.resent += flow.synWent ? 1 : 0;
+        flow.synWent = true;
     }
 
     /** The timer of a flow that waits for the guest's answer is due. */
@@ -206,6 +209,7 @@ final class Handshakes implements ConnectionAcceptor {
         }
         flow.timed = false;
         flow.retries++;
+        flow.timeOuts++;
         say(flow);
         hostData.wait(flow, nowNs + (SYN_NS << Math.max(0, flow.retries - Limits.TCP_SYN_LINEAR_RETRIES)));
     }
@@ -369,6 +373,7 @@ final class Handshakes implements ConnectionAcceptor {
         flow.recover = flow.una;
         flow.windowAck = flow.una;
         flow.become(TcpFlow.Phase.ESTABLISHED);
+        flows.established();
         boolean ignored = window.offer(flow);
         loop.ready().add(flow.ready);
     }

@@ -243,7 +243,7 @@ final class HostData {
     }
 
     private int sendFin(TcpFlow flow, long nowNs) {
-        if (!hasRoomForFin(flow)) {
+        if (!flow.hasRoomForFin()) {
             shut(flow, nowNs);
             return -1;
         }
@@ -254,6 +254,7 @@ final class HostData {
             return -1;
         }
         flow.seq = flow.flightEnd() + 1;
+        flow.resent += first ? 0 : 1;
         sent(flow, first, idle, nowNs);
         return 0;
     }
@@ -345,24 +346,17 @@ final class HostData {
             return 0;
         }
         TcpControl.acknowledged(flow, ack);
+        int again = Seq.diff(flow.high, seq); // so many bytes from seq on went before
         int bytes = 0;
         for (int i = 0; i < taken; i++) {
-            bytes += batch.length(i) - headers;
+            int payload = batch.length(i) - headers;
+            if (bytes < again) {
+                flow.resent += (Math.min(payload, again - bytes) + flow.mss - 1) / flow.mss;
+            }
+            bytes += payload;
         }
-        finWent = taken == n && isLast(flow, seq + bytes);
+        finWent = taken == n && flow.isFinBehind(seq + bytes);
         return bytes;
-    }
-
-    /** It takes a number, which has to fit into the window: a guest may drop what does not, and the data with it. */
-    private static boolean hasRoomForFin(TcpFlow flow) {
-        return flow.flight.length() < flow.window;
-    }
-
-    /** Whether our FIN follows the byte before {@code end} at once. */
-    private static boolean isLast(TcpFlow flow, int end) {
-        return end == flow.flightEnd()
-                && hasRoomForFin(flow)
-                && (flow.toGuest() == TcpFlow.Half.FIN_SEEN || flow.toGuest() == TcpFlow.Half.FIN_RELAYED);
     }
 
     private void compose(TcpFlow flow, int i, int seq, int payload) {
@@ -377,7 +371,7 @@ final class HostData {
         if (end == flow.flightEnd()) {
             flags |= Tcp.PSH;
         }
-        if (isLast(flow, end)) {
+        if (flow.isFinBehind(end)) {
             flags |= Tcp.FIN;
         }
         MemorySegment out = batch.header(i);
@@ -443,7 +437,7 @@ final class HostData {
                 reached(flow);
             }
         } else {
-            boolean ignored = control.fin(flow);
+            flow.resent += control.fin(flow) ? 1 : 0;
         }
     }
 

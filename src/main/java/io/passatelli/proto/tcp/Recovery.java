@@ -72,6 +72,7 @@ final class Recovery {
     private boolean advance(TcpFlow flow, int ack, int news, long nowNs) {
         int bytes = Math.min(news, flow.flight.length());
         data.drop(flow, bytes);
+        flow.countToGuest(bytes);
         flow.una = ack;
         flow.seq = Seq.max(flow.seq, ack);
         if (flow.timed && !Seq.isBefore(ack, flow.timedSeq)) {
@@ -147,6 +148,7 @@ final class Recovery {
             owner.reset(flow, Drop.TCP_GUEST_TIMED_OUT);
             return;
         }
+        flow.timeOuts++;
         data.rewind(flow);
         flow.cap = Limits.TCP_IN_FLIGHT_LEAST_BYTES;
         flow.persisting = flow.window == 0;

@@ -27,6 +27,11 @@ final class RoundTrip {
         return known;
     }
 
+    /** The round-trip time; only where {@link #isKnown}. */
+    long smoothedNs() {
+        return smoothedNs;
+    }
+
     /** RFC 6298 §2. */
     void sample(long ns) {
         if (known) {

@@ -5,6 +5,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.TimerWheel;
 import io.passatelli.flow.Flow;
+import io.passatelli.flow.FlowView;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
 import io.passatelli.wire.Seq;
@@ -224,6 +225,13 @@ final class TcpFlow extends Flow {
 
     long deadlineNs;
 
+    /** Our SYN or SYN,ACK went, so each further one is the same again. */
+    boolean synWent;
+    /** Segments that were sent again, and how often for want of an answer. */
+    int resent;
+
+    int timeOuts;
+
     TcpFlow(TcpTranslator owner, TcpFlows.Pools pools) {
         this.owner = owner;
         ahead = new Ahead(pools.ahead());
@@ -289,10 +297,28 @@ final class TcpFlow extends Flow {
         return una + flight.length();
     }
 
+    /** Whether the peer's end was seen, and the guest is yet to acknowledge our FIN. */
+    @HotPath
+    private boolean isFinWanted() {
+        return toGuest == Half.FIN_SEEN || toGuest == Half.FIN_RELAYED;
+    }
+
+    /** Our FIN takes a number, which has to fit into the window: a guest may drop what does not, and the data with it. */
+    @HotPath
+    boolean hasRoomForFin() {
+        return flight.length() < window;
+    }
+
+    /** Whether our FIN follows the byte before {@code end} at once. */
+    @HotPath
+    boolean isFinBehind(int end) {
+        return end == flightEnd() && hasRoomForFin() && isFinWanted();
+    }
+
     /** Whether our FIN is next, for the first time or again. */
     @HotPath
     boolean isFinNext() {
-        return (toGuest == Half.FIN_SEEN || toGuest == Half.FIN_RELAYED) && seq == flightEnd();
+        return isFinWanted() && seq == flightEnd();
     }
 
     /** What an acknowledgment says now: never more than kernel and stash hold. */
@@ -316,6 +342,7 @@ final class TcpFlow extends Flow {
     void begin(boolean byHost, long nowNs) {
         assert phase == Phase.CLOSED && fd == Os.NONE && !watched;
         assert ahead.isEmpty() && stash.isEmpty() && flight.isEmpty() && reserved == 0 && frames == 0;
+        beginsNow(nowNs);
         become(byHost ? Phase.SYN_TO_GUEST : Phase.SYN_FROM_GUEST);
         toSocket = Half.OPEN;
         toGuest = Half.OPEN;
@@ -339,11 +366,33 @@ final class TcpFlow extends Flow {
         duplicates = 0;
         recovering = tailProbed = persisting = false;
         retries = probes = 0;
+        synWent = false;
+        resent = timeOuts = 0;
     }
 
     /** Our first number, of the SYN. */
     void startAt(int isn) {
         una = seq = high = recover = isn;
+    }
+
+    @Override
+    public FlowView view(long nowNs) {
+        FlowView.Tcp tcp = new FlowView.Tcp(
+                rtt.isKnown() ? rtt.smoothedNs() / 1_000 : FlowView.Tcp.RTT_UNKNOWN,
+                window,
+                isOpen() && toSocket == Half.OPEN ? Math.max(0, Seq.diff(edge, next)) : 0,
+                inFlight(),
+                stash.length(),
+                resent,
+                timeOuts);
+        return view(
+                FlowView.Protocol.TCP,
+                fromHost ? FlowView.Origin.HOST : FlowView.Origin.GUEST,
+                new Ip(hostHigh, hostLow),
+                TcpStates.text(this),
+                dataNs,
+                tcp,
+                nowNs);
     }
 
     private abstract class Due extends TimerWheel.Timer {

@@ -32,6 +32,9 @@ final class TcpFlows {
     private int poolCount;
     private int fromGuest;
     private int fromHost;
+    private long begunByGuest;
+    private long begunByHost;
+    private long established;
     private int type;
     private final int most;
     private final int mostFromGuest;
@@ -81,11 +84,24 @@ final class TcpFlows {
         flow.begin(byHost, nowNs);
         if (byHost) {
             fromHost++;
+            begunByHost++;
         } else {
             fromGuest++;
+            begunByGuest++;
         }
         loop.timers().schedule(flow.idle, nowNs + TcpTranslator.KEEPALIVE_NS);
         return flow;
+    }
+
+    /** A flow's handshake is over. */
+    @HotPath
+    void established() {
+        established++;
+    }
+
+    /** Flows now, and how many there were. */
+    TcpTranslator.Counts counts() {
+        return new TcpTranslator.Counts(fromGuest + fromHost, begunByGuest, begunByHost, established);
     }
 
     /** Has the loop watch the flow's socket. False: it cannot (ENOSPC, epoll_ctl(2)). */

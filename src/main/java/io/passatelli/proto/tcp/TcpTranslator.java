@@ -114,6 +114,13 @@ public final class TcpTranslator implements Handler {
         handshakes.adopt(config);
     }
 
+    /** Connections now, and since the start: those that each side began, and those that both answered. */
+    public record Counts(int now, long begunByGuest, long begunByHost, long established) {}
+
+    public Counts counts() {
+        return flows.counts();
+    }
+
     /** Who takes connections at forwarded ports. */
     public ConnectionAcceptor acceptor() {
         return handshakes;

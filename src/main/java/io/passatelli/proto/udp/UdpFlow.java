@@ -1,8 +1,10 @@
 package io.passatelli.proto.udp;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 import io.passatelli.base.TimerWheel;
 import io.passatelli.flow.Flow;
+import io.passatelli.flow.FlowView;
 import io.passatelli.forward.DatagramListener;
 import io.passatelli.loop.ReadyList;
 import io.passatelli.os.Os;
@@ -111,6 +113,24 @@ final class UdpFlow extends Flow {
         guestSpoke = false;
         hostSpoke = false;
         again = false;
+    }
+
+    /** It begins now. */
+    void begin(long nowNs) {
+        beginsNow(nowNs);
+        usedNs = nowNs;
+    }
+
+    @Override
+    public FlowView view(long nowNs) {
+        return view(
+                FlowView.Protocol.UDP,
+                from == null ? FlowView.Origin.GUEST : FlowView.Origin.HOST,
+                new Ip(hostHigh, hostLow),
+                isStream() ? "stream" : "single",
+                usedNs,
+                null,
+                nowNs);
     }
 
     private final class Idle extends TimerWheel.Timer {

@@ -73,6 +73,11 @@ final class UdpFlows {
         streamNs = config.udpTimeouts().stream() * NS_PER_S;
     }
 
+    /** How many there are. */
+    int count() {
+        return fromGuest + fromHost;
+    }
+
     /** Events of sockets go to this type of handler. */
     void type(int handler) {
         type = handler;
@@ -116,7 +121,7 @@ final class UdpFlows {
         } else {
             fromHost++;
         }
-        flow.usedNs = nowNs;
+        flow.begin(nowNs);
         Drop drop;
         try {
             drop = open(flow);

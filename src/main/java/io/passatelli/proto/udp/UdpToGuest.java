@@ -234,10 +234,12 @@ final class UdpToGuest {
         fragmented = 0;
     }
 
-    /** The first datagram of the first slot is done with. */
+    /** The guest has the first datagram of the first slot. */
     private void advance() {
         fragmented = 0;
-        done += lengthAt(first, done);
+        int length = lengthAt(first, done);
+        Objects.requireNonNull(flows[first]).countToGuest(length);
+        done += length;
         if (done >= lengths[first]) {
             next();
         }

@@ -81,6 +81,7 @@ final class UdpToHost {
         assert flow == to;
         Frame f = batch.frame(i);
         int length = f.payloadLength();
+        to.countToHost(length);
         int from = (int) (f.payload() - f.l2());
         if (from + length <= f.contiguous()) {
             int at = place(length, 1);

@@ -119,6 +119,11 @@ public final class UdpTranslator implements Handler {
         toGuest.adopt(config.guest().mtu());
     }
 
+    /** How many flows there are. */
+    public int count() {
+        return flows.count();
+    }
+
     /** Who takes datagrams at forwarded ports. */
     public DatagramAcceptor acceptor() {
         return inbound;

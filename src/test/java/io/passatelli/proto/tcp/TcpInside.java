@@ -1,6 +1,9 @@
 package io.passatelli.proto.tcp;
 
+import io.passatelli.flow.FlowView;
 import io.passatelli.wire.Seq;
+
+import java.util.Objects;
 
 /** What has to hold between two turns in each connection of a {@link TcpTranslator}. */
 public final class TcpInside {
@@ -33,6 +36,28 @@ public final class TcpInside {
             }
         }
         return -1;
+    }
+
+    /**
+     * What is shown of the flow whose socket is {@code fd} has to be what passed that socket, and the guest's link: so many segments {@code again}.
+     */
+    public void shows(int fd, long sent, long received, long again, long nowNs) {
+        for (int i = 0; i < flows.madeCount; i++) {
+            TcpFlow flow = flows.made[i];
+            if (flow.isOpen() && flow.fd == fd) {
+                FlowView view = flow.view(nowNs);
+                holds(view.bytesToHost() == sent, "shown to host " + view.bytesToHost() + ", not " + sent, flow);
+                long delivered = received - flow.flight.length();
+                holds(
+                        view.bytesToGuest() == delivered,
+                        "shown to guest " + view.bytesToGuest() + ", not " + delivered,
+                        flow);
+                FlowView.Tcp tcp = Objects.requireNonNull(view.tcp());
+                holds(tcp.resent() == again, "shown resent " + tcp.resent() + ", not " + again, flow);
+                holds(tcp.stash() >= 0 && tcp.ourWindow() >= 0 && tcp.inFlight() >= 0, "less than nothing", flow);
+                holds(view.quietNs() >= 0 && view.quietNs() <= view.ageNs(), "quiet before it began", flow);
+            }
+        }
     }
 
     private static void fromGuest(TcpFlow flow, boolean linkUp) {
