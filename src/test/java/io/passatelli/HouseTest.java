@@ -135,13 +135,13 @@ class HouseTest {
             .dependOnClassesThat()
             .resideInAnyPackage("io.quarkus..", "jakarta..", "io.fabric8..", "io.grpc..", "picocli..");
 
-    /** PcapLink alone needs the wall's time: a capture's times are since 1970, and it asks once, when it is opened. */
+    /** PcapWriter alone needs the wall's time: a capture's times are since 1970, and it asks once, when it is opened. */
     @ArchTest
     static final ArchRule oneClock = noClasses()
             .that()
             .resideOutsideOfPackage(ROOT + "base")
             .and()
-            .doNotHaveFullyQualifiedName(ROOT + "link.PcapLink")
+            .doNotHaveFullyQualifiedName(ROOT + "link.PcapWriter")
             .should()
             .callMethod(System.class, "currentTimeMillis")
             .orShould()

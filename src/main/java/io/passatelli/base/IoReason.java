@@ -2,6 +2,7 @@ package io.passatelli.base;
 
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
@@ -12,6 +13,7 @@ public final class IoReason {
     public static String of(IOException e) {
         return switch (e) {
             case NoSuchFileException _ -> "No such file or directory";
+            case FileAlreadyExistsException _ -> "File exists";
             case AccessDeniedException _ -> "Permission denied";
             case FileSystemException other when other.getReason() != null -> other.getReason();
             default -> String.valueOf(e.getMessage());

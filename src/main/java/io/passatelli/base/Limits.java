@@ -59,6 +59,12 @@ public final class Limits {
     /** Captured bytes gathered before they are written to the file. */
     public static final int PCAP_BUFFER_BYTES = 256 << 10;
 
+    /** The file of a capture that was begun while the plane runs, bytes, unless another bound is asked for. */
+    public static final long CAPTURE_BYTES = 100L << 20;
+
+    /** The most that can be asked for, bytes: below what a forgotten capture may do to a disk. */
+    public static final long CAPTURE_BYTES_MOST = 4L << 30;
+
     /** Extension headers of one IPv6 datagram: RFC 8200 §4.1 knows seven places for them, one more is reserve. */
     public static final int IP6_EXTENSION_HEADERS = 8;
 
@@ -79,6 +85,15 @@ public final class Limits {
 
     /** Flow objects are made in blocks of this many, when first needed. */
     public static final int FLOW_BLOCK = 256;
+
+    /** Views of flows in one answer: a megabyte or two of memory. */
+    public static final int FLOW_VIEWS = 10_000;
+
+    /** Views made in one turn of the loop: well below a millisecond, also while the code is cold. */
+    public static final int FLOW_VIEWS_PER_TURN = 250;
+
+    /** Lists of flows that are being made at one time: each may be as long as {@link #FLOW_VIEWS}. */
+    public static final int FLOW_LISTS = 4;
 
     /** Events taken from epoll in one turn. */
     public static final int EVENTS_PER_TURN = 64;

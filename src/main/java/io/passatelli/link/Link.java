@@ -23,6 +23,11 @@ import java.lang.foreign.MemorySegment;
  * {@link #control} is allowed between reserve and commit; its frame then leaves ahead of those of the reservation.
  */
 public interface Link extends AutoCloseable {
+    /** Which form of link it is, for people. */
+    default String kind() {
+        return "other";
+    }
+
     /** Constant between two {@link Listener#onUp}. */
     Caps caps();
 

@@ -78,6 +78,11 @@ public final class StreamLink extends EdgeLink {
     }
 
     @Override
+    public String kind() {
+        return "stream";
+    }
+
+    @Override
     public Caps caps() {
         return CAPS;
     }

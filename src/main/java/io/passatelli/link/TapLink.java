@@ -64,6 +64,11 @@ public final class TapLink extends EdgeLink {
     }
 
     @Override
+    public String kind() {
+        return "tap";
+    }
+
+    @Override
     public Caps caps() {
         return caps;
     }

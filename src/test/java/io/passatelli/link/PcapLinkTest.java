@@ -11,8 +11,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,10 +52,9 @@ class PcapLinkTest {
         passAFew(link);
         link.close();
 
-        List<byte[]> frames = new ArrayList<>();
-        List<Long> times = new ArrayList<>();
-        parse(Files.readAllBytes(file), frames, times);
-        assertThat(frames)
+        PcapFile capture = PcapFile.read(file);
+        List<Long> times = capture.timesUs();
+        assertThat(capture.frames())
                 .containsExactly(
                         Frames.frame(14, 1),
                         Frames.frame(65_535, 2),
@@ -92,9 +89,7 @@ class PcapLinkTest {
         }
         turns();
         link.close();
-        List<byte[]> frames = new ArrayList<>();
-        parse(Files.readAllBytes(file), frames, new ArrayList<>());
-        assertThat(frames).hasSize(20).containsOnly(frame);
+        assertThat(PcapFile.read(file).frames()).hasSize(20).containsOnly(frame);
     }
 
     @Test
@@ -172,25 +167,5 @@ class PcapLinkTest {
         do {
             loop.turn(0);
         } while (!loop.ready().isEmpty());
-    }
-
-    private static void parse(byte[] capture, List<byte[]> frames, List<Long> timesUs) {
-        ByteBuffer in = ByteBuffer.wrap(capture).order(ByteOrder.nativeOrder());
-        assertThat(in.getInt()).isEqualTo(0xa1b2c3d4);
-        assertThat(in.getShort()).isEqualTo((short) 2);
-        assertThat(in.getShort()).isEqualTo((short) 4);
-        assertThat(in.getLong()).isZero();
-        assertThat(in.getInt()).isEqualTo(65_535);
-        assertThat(in.getInt()).isEqualTo(1);
-        while (in.hasRemaining()) {
-            long seconds = in.getInt();
-            int micros = in.getInt();
-            assertThat(micros).isBetween(0, 999_999);
-            timesUs.add(seconds * 1_000_000 + micros);
-            byte[] frame = new byte[in.getInt()];
-            assertThat(in.getInt()).isEqualTo(frame.length);
-            in.get(frame);
-            frames.add(frame);
-        }
     }
 }
