@@ -30,10 +30,8 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -65,6 +63,7 @@ public final class DataPlane implements AutoCloseable {
     private final ListenerSet listeners;
     private final FrameRouter router;
     private final PlaneHandle handle;
+    private final long startNs;
     private PlaneConfig config;
     private @Nullable NeighbourWatch neighbourWatch;
     private List<ForwardTable.Refusal> refusedForwards = List.of();
@@ -74,6 +73,7 @@ public final class DataPlane implements AutoCloseable {
         this.config = config;
         log = around.log();
         loop = new EventLoop(around.os(), around.clock(), around.log());
+        startNs = loop.nowNs();
         Link made = null;
         try {
             made = links.make(around.os(), counters, around.log());
@@ -115,7 +115,12 @@ public final class DataPlane implements AutoCloseable {
             Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp, tcp);
             router = new FrameRouter(
                     config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
-            handle = new PlaneHandle(loop, this::snapshot, this::adopt);
+            handle = new PlaneHandle(
+                    loop,
+                    this::snapshot,
+                    this::adopt,
+                    new FlowLister(flows, loop.ready()),
+                    new Captures(link, around.clock(), log));
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
             listen(config);
@@ -247,14 +252,20 @@ public final class DataPlane implements AutoCloseable {
 
     /** The counters now. Loop thread, or none. */
     PlaneStats snapshot() {
-        Map<Drop, Long> drops = new EnumMap<>(Drop.class);
-        for (Drop reason : Drop.values()) {
-            drops.put(reason, counters.of(reason));
-        }
-        PlaneStats.Traffic traffic = new PlaneStats.Traffic(
-                link.framesFromGuest(), link.bytesFromGuest(), link.framesToGuest(), link.bytesToGuest());
-        long violations = loop.invariantViolations() + router.violations();
-        return new PlaneStats(drops, flows.count(), router.isUp(), traffic, violations, loop.staleEvents());
+        TcpTranslator.Counts connections = tcp.counts();
+        return new PlaneStats(
+                Snapshot.drops(counters),
+                flows.count(),
+                router.isUp(),
+                Snapshot.traffic(link),
+                loop.invariantViolations() + router.violations(),
+                loop.staleEvents(),
+                loop.nowNs() - startNs,
+                new PlaneStats.FlowCounts(connections.now(), udp.count(), icmp.count()),
+                Snapshot.connections(connections, counters),
+                listeners.count(),
+                Snapshot.link(link, guest),
+                Snapshot.guest(guest, config));
     }
 
     /** Ends every flow and closes every descriptor of the plane. After {@link #run} has returned. */

@@ -1,29 +1,50 @@
 package io.passatelli.plane;
 
+import io.passatelli.base.Limits;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.link.CaptureFilter;
+import io.passatelli.link.PcapWriter;
 import io.passatelli.loop.EventLoop;
 import org.jspecify.annotations.Nullable;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
-/** The only thread-safe door to a plane: any thread may use it, before, while and after the plane runs. */
+/**
+ * The only thread-safe door to a plane: any thread may use it, before, while and after the plane runs. Answers are given on the loop's thread: who
+ * does long work with one does it elsewhere ({@code thenApplyAsync}, or by waiting for it). An answer that fails does so with an exception whose
+ * message is one sentence for the user.
+ */
 public final class PlaneHandle {
     private final EventLoop loop;
     private final Supplier<PlaneStats> snapshot;
     private final Consumer<PlaneConfig> adopter;
+    private final FlowLister lister;
+    private final Captures captures;
     /** Asked for, and perhaps not answered yet; bounded by the mailbox, which refuses first. */
     private final Queue<CompletableFuture<PlaneStats>> asked = new ConcurrentLinkedQueue<>();
 
+    /** As {@link #asked}, but what cannot be answered any more once the plane has ended. */
+    private final Queue<CompletableFuture<?>> waiting = new ConcurrentLinkedQueue<>();
+
     private volatile @Nullable PlaneStats last;
 
-    PlaneHandle(EventLoop loop, Supplier<PlaneStats> snapshot, Consumer<PlaneConfig> adopter) {
+    PlaneHandle(
+            EventLoop loop,
+            Supplier<PlaneStats> snapshot,
+            Consumer<PlaneConfig> adopter,
+            FlowLister lister,
+            Captures captures) {
         this.loop = loop;
         this.snapshot = snapshot;
         this.adopter = adopter;
+        this.lister = lister;
+        this.captures = captures;
     }
 
     /** The loop's turn under way is the last. */
@@ -52,9 +73,77 @@ public final class PlaneHandle {
             answerAll(end);
             answer.complete(end);
         } else if (!taken) {
-            answer.completeExceptionally(new IllegalStateException("the plane has too many questions to answer"));
+            answer.completeExceptionally(tooManyQuestions());
         }
         return answer;
+    }
+
+    /**
+     * The first {@code most} flows, at most {@link Limits#FLOW_VIEWS}, in the order of the flow table, and how many there are. Fails with {@link
+     * IllegalStateException} if the plane has ended, or makes too many lists already.
+     */
+    public CompletableFuture<FlowViews> flows(int most) {
+        int bounded = Math.clamp(most, 0, Limits.FLOW_VIEWS);
+        return ask(answer -> lister.list(bounded, answer));
+    }
+
+    /**
+     * Records the frames that {@code filter} admits, in both directions, to {@code file}, which must not be there yet and is made for its owner
+     * only, until {@link #stopCapture}, or until the next frame would make it longer than {@code mostBytes}, or the disk is full. The file is
+     * opened by the calling thread. Answers with its path; fails with {@link IOException}, {@link IllegalArgumentException} for a bound that is
+     * none, or {@link IllegalStateException} if a capture is running, or the plane has ended or has too much to do.
+     */
+    public CompletableFuture<Path> startCapture(Path file, CaptureFilter filter, long mostBytes) {
+        PcapWriter opened;
+        try {
+            opened = captures.open(file, filter, mostBytes);
+        } catch (IOException | IllegalArgumentException | IllegalStateException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        CompletableFuture<Path> answer = ask(begun -> captures.begin(opened, begun));
+        var ignored = answer.whenComplete((path, failure) -> {
+            if (failure != null) {
+                captures.release(opened);
+            }
+        });
+        return answer;
+    }
+
+    /** Ends the capture; of one that ended by itself tells, once, what it has. Fails with {@link IllegalStateException} if there is none. */
+    public CompletableFuture<CaptureEnd> stopCapture() {
+        return ask(captures::stop);
+    }
+
+    /** What {@code command} answers on the loop's thread. */
+    private <T> CompletableFuture<T> ask(Consumer<CompletableFuture<T>> command) {
+        CompletableFuture<T> answer = new CompletableFuture<>();
+        boolean taken = loop.mailbox().offer(() -> {
+            try {
+                command.accept(answer);
+            } catch (Throwable t) {
+                answer.completeExceptionally(new IllegalStateException("bug: " + t, t));
+                throw t;
+            }
+        });
+        waiting.removeIf(CompletableFuture::isDone);
+        if (taken) {
+            waiting.add(answer);
+        }
+        if (last != null) { // looked at behind the offer: the loop may have ended between
+            failAll();
+            answer.completeExceptionally(hasEnded());
+        } else if (!taken) {
+            answer.completeExceptionally(tooManyQuestions());
+        }
+        return answer;
+    }
+
+    private static IllegalStateException tooManyQuestions() {
+        return new IllegalStateException("the plane has too many questions to answer");
+    }
+
+    static IllegalStateException hasEnded() {
+        return new IllegalStateException("the plane has ended");
     }
 
     private void answerAll(PlaneStats end) {
@@ -63,10 +152,19 @@ public final class PlaneHandle {
         }
     }
 
+    private void failAll() {
+        for (CompletableFuture<?> answer = waiting.poll(); answer != null; answer = waiting.poll()) {
+            answer.completeExceptionally(hasEnded());
+        }
+    }
+
     /** Loop thread: nobody will be asked any more. */
     void ended() {
         PlaneStats end = snapshot.get();
         last = end;
         answerAll(end);
+        lister.end();
+        captures.end();
+        failAll();
     }
 }

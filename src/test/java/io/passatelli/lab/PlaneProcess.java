@@ -7,6 +7,7 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -75,18 +76,49 @@ public final class PlaneProcess implements AutoCloseable {
 
     /** Its counters by name: those of {@code Drop} that are not 0, and {@code flows}, {@code invariantViolations}, {@code staleEvents}. */
     public Map<String, Long> stats() throws IOException {
-        questions.write("stats\n");
+        Map<String, Long> counters = new TreeMap<>();
+        words(ask("stats")).forEach((name, value) -> counters.put(name, Long.parseLong(value)));
+        return counters;
+    }
+
+    /** What can be seen of its flows, each by name. */
+    public List<Map<String, String>> flows() throws IOException {
+        String flows = ask("flows");
+        return flows.isEmpty()
+                ? List.of()
+                : Arrays.stream(flows.split("\t", -1)).map(PlaneProcess::words).toList();
+    }
+
+    /** Begins to record what {@code filter} says. */
+    public void capture(Path file, String filter) throws IOException {
+        String said = ask("capture " + file + " " + filter);
+        if (!file.toString().equals(said)) {
+            throw new AssertionError("the plane said " + said + ":\n" + log());
+        }
+    }
+
+    /** Ends that; how many frames there were. */
+    public long stopCapture() throws IOException {
+        return Long.parseLong(ask("stop-capture"));
+    }
+
+    private String ask(String question) throws IOException {
+        questions.write(question + "\n");
         questions.flush();
         String line = answers.readLine();
         if (line == null) {
             throw new AssertionError("the plane is gone:\n" + log());
         }
-        Map<String, Long> counters = new TreeMap<>();
+        return line;
+    }
+
+    private static Map<String, String> words(String line) {
+        Map<String, String> words = new TreeMap<>();
         for (String word : line.split(" ", -1)) {
             int equals = word.indexOf('=');
-            counters.put(word.substring(0, equals), Long.parseLong(word.substring(equals + 1)));
+            words.put(word.substring(0, equals), word.substring(equals + 1));
         }
-        return counters;
+        return words;
     }
 
     /** Ends it, and gives its exit code. */

@@ -2,13 +2,16 @@ package io.passatelli.lab;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Drop;
+import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
+import io.passatelli.flow.FlowView;
 import io.passatelli.host.GuestNetworks;
 import io.passatelli.host.HostDiscovery;
 import io.passatelli.host.ResolvConf;
+import io.passatelli.link.CaptureFilter;
 import io.passatelli.link.FaultLink;
 import io.passatelli.link.FaultLink.Faults;
 import io.passatelli.link.Link;
@@ -31,17 +34,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * A plane over a TAP in another namespace, as a program. Arguments are {@code NAME=VALUE}: {@code namespace}, the path of the guest's; those
  * that stand for passt's options, {@code address}, {@code gateway}, {@code mtu}, {@code hostname}, {@code fqdn}, {@code outbound}, {@code interface},
  * {@code tcp}, {@code udp}, {@code icmp=no}; the file {@code resolv.conf}; {@code loss} and {@code loss-from-guest}, the shares of the frames that are lost on their
- * way, 0 to 1. The rest it learns from the namespace it runs in. Says {@code ready}, answers {@code stats} lines, and ends with its input.
+ * way, 0 to 1. The rest it learns from the namespace it runs in. Says {@code ready}, answers
+ * {@code stats}, {@code flows}, {@code capture FILE FILTER} and {@code stop-capture} with a line each, and ends with its input.
  */
 public final class TapPlane {
     static final String TAP = "tap0";
 
     private static final long SEED = 1;
+    private static final int FLOWS = 100;
 
     private TapPlane() {}
 
@@ -80,14 +86,46 @@ public final class TapPlane {
         try (BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             plane.stats().join(); // the loop turns
             System.out.println("ready");
-            while ("stats".equals(questions.readLine())) {
-                System.out.println(text(plane.stats().join()));
+            for (String line = questions.readLine(); line != null; line = questions.readLine()) {
+                System.out.println(answer(plane, line.split(" ", 3)));
             }
         } catch (IOException e) {
             System.err.println(e);
         } finally {
             plane.stop();
         }
+    }
+
+    private static String answer(PlaneHandle plane, String[] words) {
+        return switch (words[0]) {
+            case "stats" -> text(plane.stats().join());
+            case "flows" ->
+                plane.flows(FLOWS).join().first().stream().map(TapPlane::text).collect(Collectors.joining("\t"));
+            case "capture" ->
+                plane.startCapture(Path.of(words[1]), CaptureFilter.parse(words[2]), Limits.CAPTURE_BYTES)
+                        .join()
+                        .toString();
+            case "stop-capture" -> Long.toString(plane.stopCapture().join().frames());
+            default -> throw new IllegalArgumentException("'" + words[0] + "' is no question");
+        };
+    }
+
+    private static String text(FlowView flow) {
+        FlowView.Tcp tcp = flow.tcp();
+        String more = tcp == null
+                ? ""
+                : " resent=%d timeOuts=%d rttUs=%d inFlight=%d"
+                        .formatted(tcp.resent(), tcp.timeOuts(), tcp.rttUs(), tcp.inFlight());
+        return "protocol=%s origin=%s guest=%s far=%s bytesToHost=%d bytesToGuest=%d state=%s%s"
+                .formatted(
+                        flow.protocol(),
+                        flow.origin(),
+                        flow.guest(),
+                        flow.far(),
+                        flow.bytesToHost(),
+                        flow.bytesToGuest(),
+                        flow.state().replace(' ', '_'),
+                        more);
     }
 
     private static String text(PlaneStats stats) {
