@@ -19,16 +19,10 @@ final class PidFile {
         this.channel = channel;
     }
 
-    /** Empty for now: who waits for content does not read an old one. */
+    /** What it says now may be of another process, which has the socket that we want as well: it stays until we are ready. */
     static PidFile open(Path file) throws IOException {
         try {
-            return new PidFile(
-                    file,
-                    FileChannel.open(
-                            file,
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.WRITE,
-                            StandardOpenOption.TRUNCATE_EXISTING));
+            return new PidFile(file, FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE));
         } catch (IOException e) {
             throw refused(file, e);
         }
@@ -37,6 +31,7 @@ final class PidFile {
     /** Once. */
     void write(int pid) throws IOException {
         try (channel) {
+            channel.truncate(0);
             channel.write(ByteBuffer.wrap((pid + "\n").getBytes(StandardCharsets.US_ASCII)));
         } catch (IOException e) {
             throw refused(file, e);

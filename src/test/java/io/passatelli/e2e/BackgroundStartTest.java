@@ -153,6 +153,39 @@ class BackgroundStartTest {
     }
 
     @Test
+    void secondAtTheSameSocketFailsAndLeavesTheFirstItsPidFile() throws Exception {
+        assertThat(passt("--runas", "0").exitCode()).isZero();
+        long first = pid();
+        Command second = passt("--runas", "0");
+        assertThat(second.exitCode()).isEqualTo(1);
+        assertThat(second.err()).contains("the socket is in use");
+        assertThat(pid()).isEqualTo(first);
+        terminate();
+    }
+
+    /** Nobody would know that it is there. */
+    @Test
+    void startThatNobodyWaitsForAnyMoreIsGivenUp() throws Exception {
+        Process launcher = new ProcessBuilder(PASST, "-q", "--runas", "0", "-s", socket.toString()).start();
+        TimeUnit.MILLISECONDS.sleep(50);
+        launcher.destroyForcibly();
+        long end = System.nanoTime() + LIMIT.toNanos();
+        while (isServed()) {
+            assertThat(System.nanoTime()).isLessThan(end);
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+        assertThat(socket).doesNotExist();
+    }
+
+    /** Whether a process names our socket. */
+    private boolean isServed() {
+        return ProcessHandle.allProcesses()
+                .flatMap(process -> process.info().arguments().stream())
+                .flatMap(Stream::of)
+                .anyMatch(socket.toString()::equals);
+    }
+
+    @Test
     void rootBecomesNobodyInEveryThreadAndHasNoCapability() throws Exception {
         assertThat(passt().err()).contains("started as root");
         try (Stream<Path> threads = Files.list(proc().resolve("task"))) {

@@ -5,6 +5,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
 import io.passatelli.link.SimLink;
@@ -43,7 +44,7 @@ class FreebindTest {
                 null,
                 null,
                 GuestNetwork.DEFAULT_MAC,
-                null);
+                new Ip6Network(new Cidr(Ip.parse("2001:db8::2"), 64), false, Ip.parse("fe80::1"), List.of()));
         return new DataPlane(
                 PlaneConfig.of(network).forwards(rules),
                 new Surroundings(os, Clock.system(), Log.silent(), () -> 7, Long.MAX_VALUE, freebind),
