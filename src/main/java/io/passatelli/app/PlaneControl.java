@@ -7,7 +7,6 @@ import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PortForward;
 import io.passatelli.control.api.CaptureAnswer;
-import io.passatelli.control.api.ControlException;
 import io.passatelli.control.api.DropsAnswer;
 import io.passatelli.control.api.FlowsAnswer;
 import io.passatelli.control.api.ForwardsAnswer;
@@ -107,7 +106,6 @@ final class PlaneControl implements ControlTarget {
 
     private static FlowsAnswer.Flow flow(FlowView view) {
         FlowView.Tcp tcp = view.tcp();
-        boolean knowsRtt = tcp != null && tcp.rttUs() != FlowView.Tcp.RTT_UNKNOWN;
         return new FlowsAnswer.Flow(
                 view.protocol().name().toLowerCase(Locale.ROOT),
                 view.origin().name().toLowerCase(Locale.ROOT),
@@ -119,7 +117,7 @@ final class PlaneControl implements ControlTarget {
                 TimeUnit.NANOSECONDS.toMillis(view.quietNs()),
                 view.bytesToHost(),
                 view.bytesToGuest(),
-                knowsRtt ? tcp.rttUs() : null,
+                tcp == null || tcp.rttUs() == FlowView.Tcp.RTT_UNKNOWN ? null : (Long) tcp.rttUs(),
                 tcp == null ? null : (long) tcp.guestWindow(),
                 tcp == null ? null : (long) tcp.ourWindow(),
                 tcp == null ? null : (long) tcp.inFlight(),
@@ -135,10 +133,8 @@ final class PlaneControl implements ControlTarget {
 
     @Override
     public CompletableFuture<ForwardsAnswer> replaceForwards(List<String> rules) {
-        return ForwardTexts.replace(
-                rules,
-                PortForward::parse,
-                parsed -> plane.replaceForwards(parsed).thenApplyAsync(PlaneControl::forwards, here));
+        return ForwardTexts.replace(rules, PortForward::parse, parsed -> plane.replaceForwards(parsed)
+                .thenApplyAsync(PlaneControl::forwards, here));
     }
 
     private static ForwardsAnswer forwards(List<RuleState> states) {
@@ -152,7 +148,8 @@ final class PlaneControl implements ControlTarget {
     public CompletableFuture<CaptureAnswer> startCapture(String file, List<String> filter, @Nullable Long mostBytes) {
         long most = mostBytes == null ? Limits.CAPTURE_BYTES : mostBytes;
         return plane.startCapture(Path.of(file), CaptureFilter.parse(String.join(" ", filter)), most)
-                .thenApplyAsync(path -> new CaptureAnswer(path.toString(), true, 0, PcapWriter.FILE_HEADER_BYTES), here);
+                .thenApplyAsync(
+                        path -> new CaptureAnswer(path.toString(), true, 0, PcapWriter.FILE_HEADER_BYTES), here);
     }
 
     @Override

@@ -123,9 +123,7 @@ public final class DataPlane implements AutoCloseable {
                     this::snapshot,
                     this::adopt,
                     new PlaneHandle.Parts(
-                            forwards,
-                            new FlowLister(flows, loop.ready()),
-                            new Captures(link, around.clock(), log)));
+                            forwards, new FlowLister(flows, loop.ready()), new Captures(link, around.clock(), log)));
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
             forwards.start();

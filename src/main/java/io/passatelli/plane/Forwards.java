@@ -12,6 +12,7 @@ import io.passatelli.loop.EventLoop;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -64,9 +65,20 @@ final class Forwards {
         listeners.change(wanted(), new End(true));
     }
 
-    /** What of the last set that was applied does not hold, and why. */
+    /** What of the last set that was applied does not hold, and why. "All ports" that exclusions split into several rules are one for who asked. */
     List<RuleState> refused() {
-        return states.stream().filter(RuleState::isRefused).toList();
+        return states.stream()
+                .filter(state -> state.isRefused() && !(state.rule().weak() && isHadElsewhere(state.rule())))
+                .toList();
+    }
+
+    private boolean isHadElsewhere(PortForward weak) {
+        return states.stream()
+                .anyMatch(other -> other.listeners() > 0
+                        && other.rule().weak()
+                        && other.rule().protocol() == weak.protocol()
+                        && Objects.equals(other.rule().address(), weak.address())
+                        && Objects.equals(other.rule().device(), weak.device()));
     }
 
     /** Any thread, {@link PlaneHandle#replaceForwards}. */

@@ -509,7 +509,7 @@ class FlowViewScenarioTest {
             PlaneStats before = t.plane.stats();
             assertThat(before.guest().mac()).isNull();
             assertThat(before.guest().assigned()).containsExactly(Ip.parse(GUEST), Ip.parse(GUEST6));
-            assertThat(before.listeners()).as("of two families").isEqualTo(2);
+            assertThat(before.listeners()).as("one for both families").isEqualTo(1);
             assertThat(before.link()).isEqualTo(new PlaneStats.LinkState("other", 1_500, 1, 65_535));
 
             TcpTalk c = t.connected();
