@@ -170,7 +170,8 @@ final class PasstCommand {
         if (pidFile != null) {
             pidFile.write(os.pid());
         }
-        Syslog syslog = new Syslog(os, Syslog.PATH, NAME, os.pid()); // in any case: the cache is trained in the foreground
+        Syslog syslog =
+                new Syslog(os, Syslog.PATH, NAME, os.pid()); // in any case: the cache is trained in the foreground
         if (!launch.inBackground()) {
             roleLog.started(null);
             return;
