@@ -181,12 +181,14 @@ final class PasstCommand {
         if (pidFile != null) {
             pidFile.write(os.pid());
         }
+        Syslog syslog =
+                new Syslog(os, Syslog.PATH, NAME, os.pid()); // in any case: the cache is trained in the foreground
         if (!launch.inBackground()) {
             roleLog.started(null);
             return;
         }
         os.changeDirectory(ROOT_DIRECTORY); // a place that nobody has to unmount
-        roleLog.started(new Syslog(os, Syslog.PATH, NAME, os.pid()));
+        roleLog.started(syslog);
         System.out.println(Launch.READY);
         if (System.out.checkError()) {
             throw new IllegalStateException("whoever started this does not wait for it any more");
