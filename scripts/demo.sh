@@ -272,7 +272,7 @@ if grep -q '^listening' "$work/guest.log"; then
         helpers+=($!)
         for ((try = 0; try < 50; try++)); do
             "$ctl" ctl --socket "$work/run/control" flows > "$work/flows" || true
-            ! grep -q 'TCP.*10\.77\.0\.3' "$work/flows" || break
+            ! grep -q '^tcp .*10\.77\.0\.3' "$work/flows" || break
             sleep 0.1
         done
         control flows
@@ -325,7 +325,7 @@ done
 if [ -n "$ctl" ]; then
     grep -q "The guest's own page" "$work/page.late" || fail "the port that was opened later led to '$(cat "$work/page.late")'"
     note "port $late_port was opened while the guest ran, and led to its web server"
-    grep -q 'TCP.*10\.77\.0\.3' "$work/flows" || fail "the connection to port $late_port is not among the flows: '$(cat "$work/flows")'"
+    grep -q '^tcp .*10\.77\.0\.3' "$work/flows" || fail "the connection to port $late_port is not among the flows: '$(cat "$work/flows")'"
     grep -q 'refused' "$work/page.closed" || fail "port $late_port was closed, and a connection to it gave '$(cat "$work/page.closed")'"
     note "it was closed, and a connection to it is refused"
 fi
