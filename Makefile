@@ -66,7 +66,7 @@ bench-tap: ## TCP over a TAP beside Debian's pasta and slirp4netns; ROWS='PATTER
 	@$(MAKE) --no-print-directory build
 	@. scripts/jdk.sh && scripts/bench-tap.sh
 
-bench-forwards: ## forwards of a running passt, and the memory of all ports beside Debian's passt (root)
+bench-forwards: ## forwards of a running passt, and the memory of many ports beside Debian's passt (root)
 	@$(setup) bench
 	@$(MAKE) --no-print-directory build
 	@. scripts/jdk.sh && scripts/bench-forwards.sh

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Forwards of a running passt: how soon one works, how long 10,000 take; and the memory of all ports beside Debian's passt.
+# Forwards of a running passt: how soon one works, how long 10,000 take; and the memory of many ports beside Debian's passt.
 # Root; namespaces of its own. Appends to docs/bench/history.jsonl. ROWS="PATTERN..." chooses rows, BENCH_ROUNDS their rounds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
