@@ -60,7 +60,7 @@ class ControlTest {
 
     @Test
     void ctlAsksARunningPasst() throws Exception {
-        Process passt = passt("--control", control().toString());
+        Process passt = passt("--runas", "0", "--control", control().toString());
         try {
             Command status = ctl("status");
             assertThat(status.succeeded().out())

@@ -158,8 +158,8 @@ class TranslationScenarioTest {
             TcpTalk old = t.accepted();
             PlaneConfig next =
                     t.plane.config.forwards(List.of(new PortForward(Protocol.TCP, null, null, 8080, 8080, 22)));
-            t.plane.plane.adopt(toTargets(next));
-            t.runs(0);
+            var ignored = t.plane.plane.handle().replaceForwards(toTargets(next).forwards());
+            t.runs(MS);
             TcpTalk c = t.asked(true).gets(seg("S"));
             assertThat(c.name()).contains(target(true));
             old.sends(data("x")).gets(seg("A"));
