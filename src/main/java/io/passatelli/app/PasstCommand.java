@@ -52,6 +52,7 @@ final class PasstCommand {
     private final LinuxOs os = new LinuxOs();
     private final Clock clock = Clock.system();
     private final GuestOptions guestOptions;
+    private final EphemeralPorts ephemeral = LocalPorts.ephemeral(LocalPorts.PATH);
     private String listeningPath = "";
     private @Nullable HostWatch hostWatch;
     private @Nullable ControlServer control;
@@ -248,7 +249,9 @@ final class PasstCommand {
     private void followHost(NetworkPlan plan, PlaneHandle plane) {
         try {
             hostWatch = HostWatch.start(
-                    new HostWatch.Surroundings(os, clock, guestOptions, ResolvConf.PATH), plan, new Follower(plane));
+                    new HostWatch.Surroundings(os, clock, guestOptions, ephemeral, ResolvConf.PATH),
+                    plan,
+                    new Follower(plane));
         } catch (IOException e) {
             log.warn(e.getMessage() + ", so the guest keeps the network that it is told now");
         }
@@ -285,7 +288,6 @@ final class PasstCommand {
     }
 
     private NetworkPlan plan() throws IOException {
-        EphemeralPorts ephemeral = LocalPorts.ephemeral(LocalPorts.PATH);
         NetworkPlan plan = GuestNetworks.plan(guestOptions, HostDiscovery.discover(os), resolvConf(), ephemeral)
                 .udpTimeouts(Conntrack.udpTimeouts(Conntrack.PATH));
         plan.remarks().forEach(log::warn);

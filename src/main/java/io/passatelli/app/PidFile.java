@@ -8,10 +8,17 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 
 /** Where the process says its number, for who wants to end it. Stays when the process ends, as with passt(1): its directory may not be ours any more. */
 final class PidFile {
     private final Path file;
+    private static final Set<StandardOpenOption> OPTIONS = Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    private static final FileAttribute<?> MODE =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r--r--"));
+
     private final FileChannel channel;
 
     private PidFile(Path file, FileChannel channel) {
@@ -22,7 +29,7 @@ final class PidFile {
     /** What it says now may be of another process, which has the socket that we want as well: it stays until we are ready. */
     static PidFile open(Path file) throws IOException {
         try {
-            return new PidFile(file, FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE));
+            return new PidFile(file, FileChannel.open(file, OPTIONS, MODE));
         } catch (IOException e) {
             throw refused(file, e);
         }

@@ -87,6 +87,7 @@ final class QrapCommand {
             connection = Errno.check(
                     "dup", os.duplicate(fd, HIGHEST_FD + 1)); // dup2(2) to itself would leave it to be closed
         }
+        int ignored = os.pid(); // loads what os.become needs: fd may be where the JVM has its classes from
         Errno.check("dup2", os.duplicate(connection, fd));
         os.close(connection);
         int rc = os.become(words);

@@ -33,14 +33,15 @@ final class StatsPrinter implements Runnable {
 
     @Override
     public void run() {
-        PlaneStats said = null;
+        String said = "";
         try {
             while (true) {
                 TimeUnit.SECONDS.sleep(everySeconds);
                 PlaneStats now = now();
-                if (now != null && !now.equals(said)) {
-                    out.print(table(now));
-                    said = now;
+                String table = now == null ? said : table(now);
+                if (!table.equals(said)) {
+                    out.print(table);
+                    said = table;
                 }
             }
         } catch (InterruptedException e) {

@@ -381,7 +381,7 @@ public final class Limits {
     public static final int TCP_RESETS_WAITING = 256;
 
     /** Clients of the control socket at one time: an operator's, a monitor's, and some. */
-    public static final int CONTROL_CLIENTS = 8;
+    public static final int CONTROL_CLIENTS = 4;
 
     /** Connections waiting at the control socket, listen(2). */
     public static final int CONTROL_BACKLOG = 16;
@@ -393,7 +393,7 @@ public final class Limits {
     public static final int CONTROL_LINE_BYTES = 1 << 20;
 
     /** An answer on the control socket, bytes: what became of {@link #FORWARD_RULES} fits, and {@link #CONTROL_FLOWS}. */
-    public static final int CONTROL_ANSWER_BYTES = 4 << 20;
+    public static final int CONTROL_ANSWER_BYTES = 2 << 20;
 
     /** What goes to a client of the control socket in one call, bytes: the JDK copies as much to memory that it keeps. */
     public static final int CONTROL_WRITE_BYTES = 64 << 10;
@@ -417,7 +417,7 @@ public final class Limits {
     public static final int CONTROL_WRITE_MS = 10_000;
 
     /** How long an answer of the plane may take, ms: it comes within a turn, or the plane is stuck. */
-    public static final int CONTROL_ANSWER_MS = 5_000;
+    public static final int CONTROL_ANSWER_MS = 30_000;
 
     /** Without descriptors left, accept(2) at the control socket is tried again after this, ms. */
     public static final int CONTROL_ACCEPT_RETRY_MS = 100;

@@ -117,7 +117,10 @@ public record ForwardRules(boolean none, boolean all, boolean auto, List<Item> i
         if (protocol == null || item.excluded) {
             throw reader.in.wrong(0, item.excluded ? "an exclusion is no rule" : "'any' is two rules, tcp and udp");
         }
-        return new PortForward(protocol, item.family, null, item.first, item.last, null, item.target, item.every);
+        if (item.every) {
+            throw reader.in.wrong(0, "'all' is no rule by itself: say which ports, such as 1-32767");
+        }
+        return new PortForward(protocol, item.family, null, item.first, item.last, null, item.target, false);
     }
 
     /**

@@ -62,7 +62,7 @@ public record PortForward(
     }
 
     /**
-     * One rule as {@link ForwardRules} has it, such as {@code tcp:8080:80} or {@code udp:5000-5009/4}; {@code tcp:all} is one that may be had in part.
+     * One rule as {@link ForwardRules} has it, such as {@code tcp:8080:80} or {@code udp:5000-5009/4}; nothing that stands for several, such as {@code any} and {@code all}.
      * Throws {@link IllegalArgumentException} with one sentence that says the column, from 1, and why.
      */
     public static PortForward parse(String item) {
@@ -77,7 +77,7 @@ public record PortForward(
 
     /**
      * As {@link #parse} reads it, such as {@code tcp:8080:80}; a rule that it has no words for, with an address or an interface, as {@link PasstPorts}
-     * would, such as {@code tcp:192.0.2.1%eth0/8080:80}.
+     * would, such as {@code tcp:192.0.2.1%eth0/8080:80}. That a rule may be had in part is not said.
      */
     public String text() {
         String name = protocol.name().toLowerCase(Locale.ROOT) + ":";

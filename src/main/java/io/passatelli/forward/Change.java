@@ -291,6 +291,7 @@ final class Change {
         if (place != ListenerStore.NONE && store.rule(place).equals(asked)) {
             if (store.mark(place) == opened) {
                 set.close(place);
+                want = 0; // there is room again
                 cost = Slice.SOCKET;
             } else {
                 listening++;

@@ -125,7 +125,7 @@ public final class GuestNetworks {
         return new GuestNetworks(options, host, resolvConf, ephemeral).plan();
     }
 
-    /** One whose forwards nobody looks at, as for a plane that runs, {@link NetworkPlan#after}; or that do not say {@code all}. */
+    /** Of a host with the usual ephemeral ports. */
     public static NetworkPlan plan(GuestOptions options, HostNetwork host, ResolvConf resolvConf) {
         return plan(options, host, resolvConf, EphemeralPorts.STANDARD);
     }

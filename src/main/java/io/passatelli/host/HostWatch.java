@@ -2,6 +2,7 @@ package io.passatelli.host;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Limits;
+import io.passatelli.config.EphemeralPorts;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.EpollEvents;
@@ -49,7 +50,7 @@ public final class HostWatch implements AutoCloseable {
      * @param options what the plane was planned by
      * @param resolvConf its path
      */
-    public record Surroundings(Os os, Clock clock, GuestOptions options, Path resolvConf) {}
+    public record Surroundings(Os os, Clock clock, GuestOptions options, EphemeralPorts ephemeral, Path resolvConf) {}
 
     private final Surroundings around;
     private final Os os;
@@ -185,7 +186,8 @@ public final class HostWatch implements AutoCloseable {
             if (isWorthWaiting(host, startNs)) {
                 again = true;
             } else {
-                take(GuestNetworks.plan(around.options(), host, ResolvConf.read(around.resolvConf())));
+                take(GuestNetworks.plan(
+                        around.options(), host, ResolvConf.read(around.resolvConf()), around.ephemeral()));
             }
         } catch (IOException | IllegalArgumentException e) {
             say(String.valueOf(e.getMessage()));

@@ -8,7 +8,7 @@ import java.util.List;
 public interface ProcessOs {
     /**
      * PR_SET_NO_NEW_PRIVS, prctl(2): no execve(2) gives more privileges from here on. Holds for the calling thread and those it starts
-     * afterwards, not for threads that run already (the JVM's own): main calls it first, and a seccomp filter for all threads extends it.
+     * afterwards, not for threads that run already (the JVM's own): so the launcher has it done by setpriv(1) before there is a JVM.
      */
     int noNewPrivs();
 

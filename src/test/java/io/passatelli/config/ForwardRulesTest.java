@@ -319,9 +319,9 @@ class ForwardRulesTest {
     }
 
     @Test
-    void allOfAProtocolMayBeHadInPart() {
-        assertThat(PortForward.parse("tcp:all/4"))
-                .isEqualTo(new PortForward(Protocol.TCP, Ip.UNSPECIFIED4, null, 1, 65_535, null, 1, true));
+    void allIsNoRuleByItself() {
+        assertThatThrownBy(() -> PortForward.parse("tcp:all/4"))
+                .hasMessage("column 1: 'all' is no rule by itself: say which ports, such as 1-32767");
     }
 
     @ParameterizedTest

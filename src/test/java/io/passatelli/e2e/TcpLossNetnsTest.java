@@ -63,6 +63,10 @@ class TcpLossNetnsTest {
                 }
             }
             bulk.await(LIMIT);
+        } catch (AssertionError e) {
+            String guest = world.sh(world.lab().vm(), "ss -tinom");
+            String pod = world.sh(world.lab().pod(), "ss -tinom");
+            throw new AssertionError(e.getMessage() + "\nguest:\n" + guest + "\npod:\n" + pod, e);
         } finally {
             for (Pair pair : pairs) {
                 pair.close();

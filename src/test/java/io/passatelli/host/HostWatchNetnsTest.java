@@ -2,6 +2,7 @@ package io.passatelli.host;
 
 import io.passatelli.base.Clock;
 import io.passatelli.base.Ip;
+import io.passatelli.config.EphemeralPorts;
 import io.passatelli.config.Ip6Network;
 import io.passatelli.lab.Namespace;
 import io.passatelli.os.LinuxOs;
@@ -99,7 +100,8 @@ class HostWatchNetnsTest implements HostWatch.Listener {
                         GuestNetworks.plan(options(""), HostDiscovery.discover(os), ResolvConf.read(resolvConf));
                 assertThat(first.plane().guest().address()).isEqualTo(cidr("10.77.0.2/24"));
                 assertThat(first.interface6()).isEqualTo("up0");
-                var around = new HostWatch.Surroundings(os, Clock.system(), options(""), resolvConf);
+                var around = new HostWatch.Surroundings(
+                        os, Clock.system(), options(""), EphemeralPorts.STANDARD, resolvConf);
                 started.set(HostWatch.start(around, first, this));
             } catch (IOException e) {
                 failed.set(e);

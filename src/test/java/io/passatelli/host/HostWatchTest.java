@@ -2,6 +2,7 @@ package io.passatelli.host;
 
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
+import io.passatelli.config.EphemeralPorts;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig.UdpTimeouts;
@@ -100,7 +101,7 @@ class HostWatchTest implements HostWatch.Listener {
     }
 
     private void start(GuestOptions options, NetworkPlan plan) throws IOException {
-        var around = new HostWatch.Surroundings(kernel.os(), kernel, options, resolvConf);
+        var around = new HostWatch.Surroundings(kernel.os(), kernel, options, EphemeralPorts.STANDARD, resolvConf);
         started.add(HostWatch.start(around, plan, this));
     }
 

@@ -378,6 +378,17 @@ class ForwardChangeScenarioTest {
         }
     }
 
+    @Test
+    void whatARefusedRuleGaveBackTheNextMayHave() {
+        try (var s = new Scene(1_024, List.of(), false)) {
+            List<RuleState> states = s.replaced(tcp(10_000, 10_999, 10_000, false), tcp(80, 80));
+            assertThat(states.get(0).isRefused()).isTrue();
+            assertThat(states.get(0).listeners()).isZero();
+            assertThat(states.get(1).refusal()).isNull();
+            assertThat(states.get(1).listeners()).isOne();
+        }
+    }
+
     // ---- target addresses
 
     @Test

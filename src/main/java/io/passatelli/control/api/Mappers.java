@@ -24,7 +24,7 @@ final class Mappers {
 
     /** Reads what a client sends, and writes what goes to one. */
     static final class Server {
-        static final JsonMapper MAPPER = strict(Limits.CONTROL_LINE_BYTES)
+        static final JsonMapper MAPPER = strict(Limits.CONTROL_LINE_BYTES, TOKENS)
                 .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                 .build();
 
@@ -33,14 +33,17 @@ final class Mappers {
 
     /** Reads what a server sends, which may be newer and say more, and writes what goes to one. */
     static final class Client {
-        static final JsonMapper MAPPER = strict(Limits.CONTROL_ANSWER_BYTES)
+        static final JsonMapper MAPPER = strict(Limits.CONTROL_ANSWER_BYTES, Limits.CONTROL_ANSWER_BYTES)
                 .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                 .build();
 
         private Client() {}
     }
 
-    private static JsonMapper.Builder strict(int lineBytes) {
+    /** A list of rules and some more: objects of a tree are large, however short their text. */
+    private static final long TOKENS = Limits.FORWARD_RULES + 256L;
+
+    private static JsonMapper.Builder strict(int lineBytes, long tokens) {
         JsonFactory factory = JsonFactory.builder()
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(Limits.CONTROL_DEPTH)
@@ -48,6 +51,7 @@ final class Mappers {
                         .maxStringLength(Limits.CONTROL_TEXT_CHARS)
                         .maxNameLength(NAME_CHARS)
                         .maxNumberLength(NUMBER_CHARS)
+                        .maxTokenCount(tokens)
                         .build())
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .enable(JsonWriteFeature.ESCAPE_NON_ASCII)

@@ -78,10 +78,9 @@ public final class RequestLine {
             throw new ControlException(
                     ControlException.UNKNOWN_REQUEST, "there is no request " + quoted(name.textValue()));
         }
-        ObjectNode components = members.deepCopy();
-        components.remove(REQUEST);
+        members.remove(REQUEST);
         try {
-            return Mappers.Server.MAPPER.treeToValue(components, type);
+            return Mappers.Server.MAPPER.treeToValue(members, type);
         } catch (UnrecognizedPropertyException e) {
             throw bad(name.textValue() + " has no member " + quoted(e.getPropertyName()));
         } catch (JsonMappingException e) {

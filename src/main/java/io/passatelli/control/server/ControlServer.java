@@ -201,7 +201,7 @@ public final class ControlServer implements AutoCloseable {
             }
         } catch (IOException e) {
             close(client);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | OutOfMemoryError e) { // of memory there is enough again without this client
             bug(e);
             close(client);
         }

@@ -32,7 +32,7 @@ final class ControlSocket implements AutoCloseable {
 
     private ControlSocket(ServerSocketChannel channel, Path path) throws IOException {
         this.channel = channel;
-        this.path = path;
+        this.path = path.toAbsolutePath(); // the process may go elsewhere
         Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
         fileKey = key(path);
         owner = Files.getOwner(path);

@@ -386,6 +386,9 @@ public final class TcpTranslator implements Handler {
         }
         if (flow.ackDue || flow.duplicatesDue > 0) {
             guestData.tell(flow);
+            if (flow.ackDue || flow.duplicatesDue > 0) {
+                return 0; // it waits for the link, and is to be found there
+            }
         }
         if (flow.isDone()) {
             endIfDone(flow);
