@@ -26,4 +26,9 @@ class TcpSeedsTest {
     void aGuestThatHasClosedCannotResetWhatItsPeerHasNotRead() {
         live(4_045);
     }
+
+    @Test
+    void aConnectionThatOnlyOwesAcknowledgmentsCannotBeResetEither() {
+        live(101_964);
+    }
 }

@@ -386,13 +386,13 @@ public final class TcpTranslator implements Handler {
         }
         if (flow.ackDue || flow.duplicatesDue > 0) {
             guestData.tell(flow);
-            if (flow.ackDue || flow.duplicatesDue > 0) {
-                return 0; // it waits for the link, and is to be found there
-            }
         }
         if (flow.isDone()) {
             endIfDone(flow);
             return 0;
+        }
+        if (flow.ackDue || flow.duplicatesDue > 0) {
+            return 0; // it waits for the link, and is to be found there
         }
         return hostData.pump(flow, allowanceBytes, nowNs);
     }
@@ -443,10 +443,10 @@ public final class TcpTranslator implements Handler {
         drop(flow, why);
     }
 
-    /** Ends {@code flow} with a reset to the peer. */
+    /** Ends {@code flow} with a reset to the peer, who would not read the last data then: unless there is nothing more to say. */
     void drop(TcpFlow flow, Drop why) {
         counters.count(why);
-        if (flow.fd != Os.NONE) {
+        if (flow.fd != Os.NONE && !flow.isDone()) {
             int ignored = os.linger0(flow.fd);
         }
         end(flow);
