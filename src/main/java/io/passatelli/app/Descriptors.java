@@ -13,6 +13,9 @@ import java.util.Set;
 final class Descriptors {
     private static final String OPEN = "/proc/self/fd";
     private static final int STANDARD = 2;
+    /** The output last: the launcher waits for its end. */
+    private static final int[] STANDARD_ONES = {0, 2, 1};
+
     private static final String NOTHING = "/dev/null";
     private static final Set<String> RANDOM = Set.of("/dev/random", "/dev/urandom");
 
@@ -63,7 +66,7 @@ final class Descriptors {
         if (nothing < 0) {
             throw new IllegalStateException("cannot open " + NOTHING + ": " + Errno.text(-nothing));
         }
-        for (int fd = 0; fd <= STANDARD; fd++) {
+        for (int fd : STANDARD_ONES) {
             if (fd != kept) {
                 os.duplicate(nothing, fd);
             }

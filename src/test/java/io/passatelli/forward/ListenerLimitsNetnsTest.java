@@ -90,7 +90,8 @@ class ListenerLimitsNetnsTest {
             assertThat(lines).hasSize(4);
             assertThat(lines.get(0)).isEqualTo("100/100 null");
             assertThat(lines.get(1)).startsWith("0/1000 TCP port 2").contains(": cannot listen: Too many open files; ");
-            assertThat(lines.get(2)).startsWith("0/1000 TCP ports 3000-3999: 1000 of them cannot be had, the first: ");
+            assertThat(lines.get(2)) // what the second gave back
+                    .matches("[1-9][0-9]*/1000 TCP ports 3000-3999: [0-9]+ of them cannot be had, the first: .*");
             assertThat(lines.get(3)).startsWith("0/1 TCP port 4000: cannot listen: Too many open files; ");
         }
     }
