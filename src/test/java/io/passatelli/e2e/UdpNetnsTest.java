@@ -370,6 +370,10 @@ class UdpNetnsTest {
                             print(data.decode(), int.from_bytes(ancillary[0][2], "little"), peer[1], file=heard)
                     """.formatted(heard, PORT));
             awaitLine(world, heard, "ready");
+            // link-local groups are sent to from link-local addresses, which the kernel tries out for a second or two
+            String settled = "until ! ip -6 address show tentative | grep -q inet6; do sleep 0.05; done";
+            world.sh(world.lab().pod(), settled);
+            world.guest(settled);
             world.guest("""
                     python3 -c '
                     import socket
