@@ -416,7 +416,7 @@ public final class Limits {
     /** How long it may take to read an answer, ms. */
     public static final int CONTROL_WRITE_MS = 10_000;
 
-    /** How long an answer of the plane may take, ms: it comes within a turn, or the plane is stuck. */
+    /** How long an answer of the plane may take, ms: most come within a turn, a large set of forwards in seconds. */
     public static final int CONTROL_ANSWER_MS = 30_000;
 
     /** Without descriptors left, accept(2) at the control socket is tried again after this, ms. */

@@ -5,13 +5,12 @@ import io.passatelli.base.Ip;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-
-import java.util.List;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -78,17 +77,8 @@ class AddressMapTest {
     }
 
     private static AddressMap map(@Nullable Ip mapped) {
-        var guest = new GuestNetwork(
-                new Cidr(Ip.parse("10.0.0.2"), 24),
-                false,
-                Ip.parse("10.0.0.1"),
-                GuestNetwork.MTU_MAX,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
-                null);
+        var guest =
+                PlainNetwork.of(new Cidr(Ip.parse("10.0.0.2"), 24), Ip.parse("10.0.0.1"), GuestNetwork.MTU_MAX, null);
         PlaneConfig config = PlaneConfig.of(guest);
         HostSide side = HostSide.mapping(mapped);
         return new AddressMap(mapped == null || mapped.isV4() ? config.host4(side) : config.host6(side));

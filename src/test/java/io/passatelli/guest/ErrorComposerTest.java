@@ -6,6 +6,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.wire.Frame;
 import io.passatelli.wire.Packets;
@@ -42,16 +43,10 @@ class ErrorComposerTest {
     private final ErrorComposer.Subject subject = new ErrorComposer.Subject();
 
     private static GuestNetwork network(int mtu) {
-        return new GuestNetwork(
+        return PlainNetwork.of(
                 new Cidr(Ip.parse(GUEST4), 24),
-                false,
                 Ip.parse(GATEWAY4),
                 mtu,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
                 new Ip6Network(new Cidr(Ip.parse(GUEST6), 64), false, Ip.parse(ROUTER6), List.of()));
     }
 

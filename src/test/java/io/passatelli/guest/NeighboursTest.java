@@ -6,6 +6,7 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -25,17 +26,8 @@ class NeighboursTest {
     private static final long MAC = 0x02_0000_0000_07L;
     private static final long OTHER_MAC = 0x02_0000_0000_08L;
     private static final long OURS = GuestNetwork.DEFAULT_MAC.bits();
-    private static final GuestNetwork NETWORK = new GuestNetwork(
-            new Cidr(Ip.parse("10.0.2.15"), 24),
-            false,
-            Ip.v4(GATEWAY),
-            0,
-            List.of(),
-            List.of(),
-            null,
-            null,
-            GuestNetwork.DEFAULT_MAC,
-            null);
+    private static final GuestNetwork NETWORK =
+            PlainNetwork.of(new Cidr(Ip.parse("10.0.2.15"), 24), Ip.v4(GATEWAY), 0, null);
 
     @Test
     void knownNeighbourHasItsOwnMacAndOnlyAChangeIsNews() {

@@ -5,6 +5,7 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.wire.Frame;
@@ -39,16 +40,10 @@ class TranslationTableTest {
     private static final String LINK_LOCAL6 = "fe80::22";
 
     private static PlaneConfig config(String options) {
-        var guest = new GuestNetwork(
+        var guest = PlainNetwork.of(
                 new Cidr(Ip.parse("10.0.0.2"), 24),
-                false,
                 Ip.parse("10.0.0.1"),
                 GuestNetwork.MTU_MAX,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
                 new Ip6Network(new Cidr(Ip.parse("fd00::2"), 64), false, Ip.parse("fe80::1"), List.of()));
         PlaneConfig config = PlaneConfig.of(guest);
         return switch (options) {

@@ -9,6 +9,7 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.lab.Lab;
 import io.passatelli.os.LinuxOs;
@@ -77,16 +78,10 @@ class AllocationTest {
                         0x0800,
                         Packets.ip4(1, GUEST, to, Packets.icmp4(8, 4242, 1, payload)));
         Treadmill guest = new Treadmill(request, AHEAD);
-        GuestNetwork network = new GuestNetwork(
+        GuestNetwork network = PlainNetwork.of(
                 new Cidr(Ip.parse(GUEST), 24),
-                false,
                 Ip.parse(GATEWAY),
                 1500,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
                 new Ip6Network(new Cidr(Ip.parse(GUEST6), 64), false, Ip.parse(ROUTER6), List.of()));
         PlaneConfig config = PlaneConfig.of(network)
                 .host4(HostSide.mapping(Ip.parse(GATEWAY)))

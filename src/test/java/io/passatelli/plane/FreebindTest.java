@@ -4,8 +4,8 @@ import io.passatelli.base.Clock;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
-import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
 import io.passatelli.link.SimLink;
@@ -34,16 +34,10 @@ class FreebindTest {
     }
 
     private static DataPlane plane(LinuxOs os, List<PortForward> rules, boolean freebind) {
-        var network = new GuestNetwork(
+        var network = PlainNetwork.of(
                 new Cidr(Ip.parse(PlaneScenario.GUEST), 24),
-                false,
                 Ip.parse(PlaneScenario.GATEWAY),
                 1500,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
                 new Ip6Network(new Cidr(Ip.parse("2001:db8::2"), 64), false, Ip.parse("fe80::1"), List.of()));
         return new DataPlane(
                 PlaneConfig.of(network).forwards(rules),

@@ -8,6 +8,7 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
 import io.passatelli.link.SimLink;
@@ -55,16 +56,10 @@ final class LoopbackPlane implements AutoCloseable {
 
     LoopbackPlane(int mtu, SimLink link, UnaryOperator<PlaneConfig> change, UnaryOperator<Os> around) {
         this.link = link;
-        GuestNetwork network = new GuestNetwork(
+        GuestNetwork network = PlainNetwork.of(
                 new Cidr(Ip.parse(GUEST), 24),
-                false,
                 Ip.parse(GATEWAY),
                 mtu,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
                 new Ip6Network(new Cidr(Ip.parse(GUEST6), 64), false, Ip.parse(ROUTER6), List.of()));
         PlaneConfig config = PlaneConfig.of(network)
                 .host4(HostSide.mapping(Ip.parse(GATEWAY)))

@@ -5,6 +5,7 @@ import io.passatelli.base.Ip;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
 import io.passatelli.link.GuestFrame;
@@ -221,16 +222,10 @@ class NdpScenarioTest {
     }
 
     private static PlaneConfig network(String address, String router) {
-        GuestNetwork guest = new GuestNetwork(
+        GuestNetwork guest = PlainNetwork.of(
                 new Cidr(Ip.parse(PlaneScenario.GUEST), 24),
-                false,
                 Ip.parse(PlaneScenario.GATEWAY),
                 1500,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
                 new Ip6Network(new Cidr(Ip.parse(address), 64), false, Ip.parse(router), List.of()));
         return PlaneConfig.of(guest);
     }

@@ -4,7 +4,7 @@ import io.passatelli.base.Clock;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
-import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.link.SimLink;
 import io.passatelli.os.LinuxOs;
@@ -67,17 +67,8 @@ class PlaneHandleTest {
     }
 
     private static DataPlane plane(LinuxOs os) {
-        var network = new GuestNetwork(
-                new Cidr(Ip.parse(PlaneScenario.GUEST), 24),
-                false,
-                Ip.parse(PlaneScenario.GATEWAY),
-                1500,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
-                null);
+        var network = PlainNetwork.of(
+                new Cidr(Ip.parse(PlaneScenario.GUEST), 24), Ip.parse(PlaneScenario.GATEWAY), 1500, null);
         return new DataPlane(
                 PlaneConfig.of(network),
                 new Surroundings(os, Clock.system(), Log.silent(), () -> 7),

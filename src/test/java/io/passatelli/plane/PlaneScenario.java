@@ -7,6 +7,7 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
 import io.passatelli.link.Link;
@@ -162,17 +163,7 @@ final class PlaneScenario implements AutoCloseable {
         os = new SimOs(setup.settings, clock, setup.chooser);
         os.addAddress(Ip.parse(GUEST)); // the guest has the host's own, as everywhere
         link = setup.link;
-        GuestNetwork network = new GuestNetwork(
-                new Cidr(Ip.parse(GUEST), 24),
-                false,
-                Ip.parse(GATEWAY),
-                setup.mtu,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
-                setup.ip6);
+        GuestNetwork network = PlainNetwork.of(new Cidr(Ip.parse(GUEST), 24), Ip.parse(GATEWAY), setup.mtu, setup.ip6);
         PlaneConfig config = PlaneConfig.of(network)
                 .host4(new HostSide(
                         Ip.parse(GATEWAY),

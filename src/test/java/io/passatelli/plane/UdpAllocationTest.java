@@ -9,6 +9,7 @@ import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.os.LinuxOs;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,16 +60,10 @@ class UdpAllocationTest {
                 ? UdpFrames.frame("10.77.0.2", 4242, "10.77.0.1", port, new byte[100])
                 : UdpFrames.frame("fd77::2", 4242, "fe80::1", port, new byte[100]);
         Treadmill guest = new Treadmill(request, AHEAD);
-        GuestNetwork network = new GuestNetwork(
+        GuestNetwork network = PlainNetwork.of(
                 new Cidr(Ip.parse("10.77.0.2"), 24),
-                false,
                 Ip.parse("10.77.0.1"),
                 1500,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
                 new Ip6Network(new Cidr(Ip.parse("fd77::2"), 64), false, Ip.parse("fe80::1"), List.of()));
         PlaneConfig config = PlaneConfig.of(network)
                 .host4(HostSide.mapping(Ip.parse("10.77.0.1")))

@@ -4,7 +4,7 @@ import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.config.Cidr;
-import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
@@ -17,7 +17,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.util.Arrays;
-import java.util.List;
 
 import static io.passatelli.wire.Packets.BROADCAST;
 import static io.passatelli.wire.Packets.GUEST_MAC;
@@ -33,17 +32,8 @@ class ArpResponderTest {
     private static final String NEIGHBOUR = "02:11:22:33:44:55";
     private static final String NOBODY = "00:00:00:00:00:00";
 
-    private final GuestState guest = new GuestState(new GuestNetwork(
-            new Cidr(Ip.parse(GUEST), 24),
-            false,
-            Ip.parse(GATEWAY),
-            0,
-            List.of(),
-            List.of(),
-            null,
-            null,
-            GuestNetwork.DEFAULT_MAC,
-            null));
+    private final GuestState guest =
+            new GuestState(PlainNetwork.of(new Cidr(Ip.parse(GUEST), 24), Ip.parse(GATEWAY), 0, null));
     private final RecordingLink link = new RecordingLink();
     private final Neighbours neighbours = new Neighbours(PlaneConfig.of(guest.network()));
     private final ArpResponder responder = new ArpResponder(guest, new FrameComposer(guest, neighbours), link);

@@ -3,6 +3,7 @@ package io.passatelli.proto.dhcp;
 import io.passatelli.base.Ip;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
+import io.passatelli.config.PlainNetwork;
 import io.passatelli.wire.message.DhcpMessage;
 import io.passatelli.wire.message.DhcpMessage.Chaddr;
 import io.passatelli.wire.message.DhcpOption;
@@ -159,17 +160,7 @@ class DhcpAnswersTest {
 
     @Test
     void whatIsNotSetIsNotSaid() {
-        var bare = new GuestNetwork(
-                new Cidr(Ip.v4(ADDRESS), 24),
-                false,
-                Ip.v4(GATEWAY),
-                0,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
-                null);
+        var bare = PlainNetwork.of(new Cidr(Ip.v4(ADDRESS), 24), Ip.v4(GATEWAY), 0, null);
 
         assertThat(codes(reply(bare, discover(list(26, 6, 12, 81, 119, 121, 80, 99)))))
                 .containsExactly(53, 1, 3, 51, 54);
@@ -200,17 +191,7 @@ class DhcpAnswersTest {
 
     @Test
     void aGatewayOutsideTheSubnetIsReachedByClasslessRoutes() {
-        var network = new GuestNetwork(
-                new Cidr(Ip.v4(ADDRESS), 32),
-                false,
-                Ip.parse("10.88.1.1"),
-                1500,
-                List.of(),
-                List.of(),
-                null,
-                null,
-                GuestNetwork.DEFAULT_MAC,
-                null);
+        var network = PlainNetwork.of(new Cidr(Ip.v4(ADDRESS), 32), Ip.parse("10.88.1.1"), 1500, null);
         DhcpMessage reply = reply(network, discover());
 
         assertThat(value(reply, 1)).isEqualTo("ffffffff");
