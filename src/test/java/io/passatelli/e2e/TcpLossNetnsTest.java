@@ -62,16 +62,23 @@ class TcpLossNetnsTest {
                     bulk.add(pair.end(ofGuest), pair.end(!ofGuest), BYTES);
                 }
             }
-            bulk.await(LIMIT);
-        } catch (AssertionError e) {
-            String guest = world.sh(world.lab().vm(), "ss -tinom");
-            String pod = world.sh(world.lab().pod(), "ss -tinom");
-            throw new AssertionError(e.getMessage() + "\nguest:\n" + guest + "\npod:\n" + pod, e);
+            await(world, bulk);
         } finally {
             for (Pair pair : pairs) {
                 pair.close();
             }
         }
         world.awaitQuiet();
+    }
+
+    /** Says how both kernels see the connections, while there are any. */
+    private static void await(TapGuest world, TcpBulk bulk) throws Exception {
+        try {
+            bulk.await(LIMIT);
+        } catch (AssertionError e) {
+            String guest = world.sh(world.guest(), "ss -tinom");
+            String pod = world.sh(world.lab().pod(), "ss -tinom");
+            throw new AssertionError(e.getMessage() + "\nguest:\n" + guest + "\npod:\n" + pod, e);
+        }
     }
 }

@@ -53,7 +53,7 @@ final class GuestWindow {
             flow.edge = candidate;
             flow.offered = Math.max(flow.offered, Seq.diff(candidate, flow.next));
         }
-        flow.edgeMost = candidate + (1 << flow.ourScale);
+        flow.edgeMost = flow.taken + capacity(flow);
         giveBack(flow);
         return moves;
     }
@@ -67,15 +67,24 @@ final class GuestWindow {
     }
 
     private static int candidate(TcpFlow flow) {
-        int room = Math.max(0, flow.room);
-        int whole = flow.reserved == 0 ? room - (room >> 3) : room + (flow.reserved - 1) * ChunkPool.CHUNK;
-        int most = flow.ourScale == 0 ? Tcp.WINDOW_MAX : Limits.TCP_WINDOW_BYTES;
-        return flow.taken + Math.min(whole, most) - (1 << flow.ourScale);
+        int room = flow.reserved == 0 ? Math.max(0, flow.room) >> 3 : 0;
+        return flow.taken + capacity(flow) - room - (1 << flow.ourScale);
     }
 
-    /** Whether the guest would have to wait with its next segment, which it makes at most half as long as the largest window it saw. */
+    /** What socket and stash hold behind what was taken; of the stash one chunk may be used up in part. */
+    private static int capacity(TcpFlow flow) {
+        int stash = Math.max(0, flow.reserved - 1) * ChunkPool.CHUNK;
+        int most = flow.ourScale == 0 ? Tcp.WINDOW_MAX : Limits.TCP_WINDOW_BYTES;
+        return Math.min(Math.max(0, flow.room) + stash, most);
+    }
+
+    /**
+     * Whether the guest would have to wait with its next segment, which it makes at most half as long as the largest window it saw. The guest may
+     * see less of the window, by nearly its unit: {@link TcpControl} rounds it.
+     */
     static boolean isShort(TcpFlow flow, int edge) {
-        return Seq.diff(edge, flow.next) < Math.min(flow.mss, flow.offered >> 1);
+        int seen = Seq.diff(edge, flow.next) - (1 << flow.ourScale) + 1;
+        return seen < Math.min(flow.mss, flow.offered >> 1);
     }
 
     /** Sets a whole stash aside for {@code flow}, if there are chunks. */
@@ -96,7 +105,7 @@ final class GuestWindow {
         if (needed < flow.reserved) {
             stashes.release(flow.reserved - needed);
             flow.reserved = needed;
-            flow.edgeMost = candidate(flow) + (1 << flow.ourScale);
+            flow.edgeMost = flow.taken + capacity(flow);
         }
     }
 
