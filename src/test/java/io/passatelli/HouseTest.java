@@ -93,6 +93,9 @@ class HouseTest {
     static final ArchRule controlClient = room("control.client", "base", "config", "control.api");
 
     @ArchTest
+    static final ArchRule hook = room("hook..", "base", "config");
+
+    @ArchTest
     static final ArchRule everyClassHasARoom = classes()
             .should()
             .resideInAnyPackage(packages(
@@ -117,6 +120,7 @@ class HouseTest {
                     "control.api",
                     "control.server",
                     "control.client",
+                    "hook..",
                     "app.."));
 
     @ArchTest
