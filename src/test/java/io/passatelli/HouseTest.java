@@ -97,6 +97,9 @@ class HouseTest {
     static final ArchRule hook = room("hook..", "base", "config");
 
     @ArchTest
+    static final ArchRule hook = room("hook..", "base", "config");
+
+    @ArchTest
     static final ArchRule everyClassHasARoom = classes()
             .should()
             .resideInAnyPackage(packages(

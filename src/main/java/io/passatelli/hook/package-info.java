@@ -1,6 +1,6 @@
 /**
- * What KubeVirt's virt-launcher asks of a network binding plugin: the hook service, and what comes and goes with it. Any thread. May import: base,
- * config, plane.PlaneHandle, gRPC and its generated classes, Jackson's streams.
+ * KubeVirt's hook sidecar: virt-launcher's calls over a UNIX socket, and what becomes of a domain's XML. Any thread. May import: base, config,
+ * plane.PlaneHandle, hook.proto (generated from src/main/proto), gRPC, Netty, Jackson's streams.
  */
 @NullMarked
 package io.passatelli.hook;
