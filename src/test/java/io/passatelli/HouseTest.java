@@ -143,6 +143,8 @@ class HouseTest {
     static final ArchRule jacksonInOnePlace = noClasses()
             .that()
             .resideOutsideOfPackage(ROOT + "control.api")
+            .and()
+            .doNotHaveFullyQualifiedName(ROOT + "app.JsonLog")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("com.fasterxml..");
@@ -162,6 +164,8 @@ class HouseTest {
             .resideOutsideOfPackage(ROOT + "base")
             .and()
             .doNotHaveFullyQualifiedName(ROOT + "link.PcapWriter")
+            .and()
+            .doNotHaveFullyQualifiedName(ROOT + "app.JsonLog")
             .should()
             .callMethod(System.class, "currentTimeMillis")
             .orShould()
