@@ -148,9 +148,11 @@ class HouseTest {
             .resideInAPackage("jnr..");
 
     @ArchTest
-    static final ArchRule jacksonInTwoPlaces = noClasses()
+    static final ArchRule jacksonInFewPlaces = noClasses()
             .that()
             .resideOutsideOfPackages(packages("control.api", "hook"))
+            .and()
+            .doNotHaveFullyQualifiedName(ROOT + "app.JsonLog")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("com.fasterxml..");
@@ -170,6 +172,8 @@ class HouseTest {
             .resideOutsideOfPackage(ROOT + "base")
             .and()
             .doNotHaveFullyQualifiedName(ROOT + "link.PcapWriter")
+            .and()
+            .doNotHaveFullyQualifiedName(ROOT + "app.JsonLog")
             .should()
             .callMethod(System.class, "currentTimeMillis")
             .orShould()
