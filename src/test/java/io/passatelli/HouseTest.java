@@ -157,6 +157,23 @@ class HouseTest {
             .dependOnClassesThat()
             .resideInAPackage("com.fasterxml..");
 
+    /** Stage 2 of the sidecar is one package, so that whatever does not start it loads nothing of it. */
+    @ArchTest
+    static final ArchRule quarkusInOnePlace = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "app.monitor")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    "io.quarkus..",
+                    "io.vertx..",
+                    "io.smallrye..",
+                    "io.micrometer..",
+                    "io.prometheus..",
+                    "jakarta..",
+                    "org.eclipse.microprofile..",
+                    "org.jboss..");
+
     @ArchTest
     static final ArchRule plainJavaBelow = noClasses()
             .that()
