@@ -481,9 +481,6 @@ public final class Limits {
 
     private Limits() {}
 
-    /** A sentence that KubeVirt is told, characters: an event's message has at most 1,024, and KubeVirt writes something in front. */
-    public static final int REFUSAL_CHARS = 600;
-
     /** A message on the hook socket, bytes: a VMI of 1.5 MiB, which is as large as etcd takes them, and a domain's XML of as much. */
     public static final int HOOK_MESSAGE_BYTES = 3 << 20;
 
