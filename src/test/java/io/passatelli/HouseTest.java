@@ -147,6 +147,8 @@ class HouseTest {
     static final ArchRule jacksonInOnePlace = noClasses()
             .that()
             .resideOutsideOfPackage(ROOT + "control.api")
+            .and()
+            .doNotHaveFullyQualifiedName(ROOT + "app.JsonLog")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("com.fasterxml..");
@@ -166,6 +168,8 @@ class HouseTest {
             .resideOutsideOfPackage(ROOT + "base")
             .and()
             .doNotHaveFullyQualifiedName(ROOT + "link.PcapWriter")
+            .and()
+            .doNotHaveFullyQualifiedName(ROOT + "app.JsonLog")
             .should()
             .callMethod(System.class, "currentTimeMillis")
             .orShould()
