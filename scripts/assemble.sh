@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lays out target/passatelli (bin/, lib/) from what Maven packaged, and trains the ahead-of-time cache of the passt role.
+# Lays out target/passatelli (bin/, lib/, lib/sidecar) from what Maven and Quarkus packaged, and trains the ahead-of-time cache of the passt role.
 # Needs JAVA_HOME (". scripts/jdk.sh"). The training run serves a scripted guest over a socket of its own, in a network that is the same everywhere.
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,6 +10,17 @@ install -m 755 src/main/sh/passatelli "$tree/bin/passatelli"
 ln -sf passatelli "$tree/bin/passt"
 ln -sf passatelli "$tree/bin/qrap"
 printf '%s\n' "$JAVA_HOME" > "$tree/lib/java-home"
+
+# What the sidecar runs on: one jar, whose manifest names those in lib. Copied only when something has changed: caches ask for time stamps.
+sums=$(cd target/quarkus && find . -name '*.jar' -exec sha256sum {} + | sort -k 2)
+if [ "$(cat "$tree/lib/sidecar/sums" 2> /dev/null)" != "$sums" ]; then
+    rm -rf "$tree/lib/sidecar"
+    mkdir "$tree/lib/sidecar"
+    cp target/quarkus/passatelli-*-runner.jar "$tree/lib/sidecar/passatelli.jar"
+    cp -R target/quarkus/lib "$tree/lib/sidecar/lib"
+    printf '%s\n' "$sums" > "$tree/lib/sidecar/sums"
+    chmod -R a+rX "$tree/lib/sidecar"
+fi
 
 # A cache belongs to one JVM, its options, and jars of one time stamp: as long as these are the same, it stays.
 stamp=$(cat target/passatelli-*.jar src/main/sh/passatelli scripts/Train.java "$tree"/lib/picocli.jar "$tree"/lib/jackson-*.jar "$JAVA_HOME/release" | sha256sum)

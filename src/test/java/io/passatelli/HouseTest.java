@@ -92,6 +92,10 @@ class HouseTest {
     @ArchTest
     static final ArchRule controlClient = room("control.client", "base", "config", "control.api");
 
+    /** Of the plane it may see {@code PlaneHandle} alone; it sees nothing yet. */
+    @ArchTest
+    static final ArchRule hook = room("hook..", "base", "config");
+
     @ArchTest
     static final ArchRule hook = room("hook..", "base", "config");
 
@@ -144,14 +148,31 @@ class HouseTest {
             .resideInAPackage("jnr..");
 
     @ArchTest
-    static final ArchRule jacksonInOnePlace = noClasses()
+    static final ArchRule jacksonInFewPlaces = noClasses()
             .that()
-            .resideOutsideOfPackage(ROOT + "control.api")
+            .resideOutsideOfPackages(packages("control.api", "hook"))
             .and()
             .doNotHaveFullyQualifiedName(ROOT + "app.JsonLog")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("com.fasterxml..");
+
+    /** Stage 2 of the sidecar is one package, so that whatever does not start it loads nothing of it. */
+    @ArchTest
+    static final ArchRule quarkusInOnePlace = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "app.monitor")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    "io.quarkus..",
+                    "io.vertx..",
+                    "io.smallrye..",
+                    "io.micrometer..",
+                    "io.prometheus..",
+                    "jakarta..",
+                    "org.eclipse.microprofile..",
+                    "org.jboss..");
 
     @ArchTest
     static final ArchRule plainJavaBelow = noClasses()

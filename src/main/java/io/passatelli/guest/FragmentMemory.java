@@ -2,6 +2,7 @@ package io.passatelli.guest;
 
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
+import io.passatelli.base.PoolUse;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -51,6 +52,11 @@ final class FragmentMemory {
     @HotPath
     void give(MemorySegment chunk) {
         free[freeCount++] = chunk;
+    }
+
+    /** How much of it is in use, under the name {@code pool}. */
+    PoolUse use(String pool) {
+        return new PoolUse(pool, (long) inUse() * CHUNK, (long) CHUNKS * CHUNK);
     }
 
     int inUse() {

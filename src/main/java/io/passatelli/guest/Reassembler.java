@@ -4,6 +4,7 @@ import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
+import io.passatelli.base.PoolUse;
 import io.passatelli.link.RxBatch;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
@@ -156,6 +157,11 @@ public final class Reassembler {
     /** Datagrams held, those included that are refused. */
     int count() {
         return count;
+    }
+
+    /** Use of the memory for fragments. */
+    public PoolUse use() {
+        return memory.use("fragments");
     }
 
     FragmentMemory memory() {

@@ -1,6 +1,6 @@
 /**
- * KubeVirt's hook sidecar: virt-launcher's calls over a UNIX socket, and what becomes of a domain's XML. May import: base, config,
- * plane.PlaneHandle, hook.proto (generated from src/main/proto), gRPC, Netty, Jackson's tree model.
+ * KubeVirt's hook sidecar: virt-launcher's calls over a UNIX socket, and what becomes of a domain's XML. Any thread. May import: base, config,
+ * plane.PlaneHandle, hook.proto (generated from src/main/proto), gRPC, Netty, Jackson's streams.
  */
 @NullMarked
 package io.passatelli.hook;

@@ -1,6 +1,7 @@
 package io.passatelli.loop;
 
 import io.passatelli.base.Clock;
+import io.passatelli.base.Durations;
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
@@ -61,6 +62,7 @@ public final class EventLoop implements AutoCloseable {
     private final List<TurnEnd> turnEnds = new ArrayList<>(Limits.TURN_ENDS);
     private final ReadyList ready = new ReadyList();
     private final Guard guard = new Guard();
+    private final Durations turns = new Durations();
     private final TimerWheel timers;
     private final Mailbox mailbox;
     private final int epoll;
@@ -69,6 +71,7 @@ public final class EventLoop implements AutoCloseable {
     private long invariantViolations;
     private long staleEvents;
     private boolean inTurn;
+    private boolean turned;
     private boolean closed;
     private volatile boolean stopped;
 
@@ -205,7 +208,12 @@ public final class EventLoop implements AutoCloseable {
     }
 
     private int await(long mostNs) {
-        long timeoutNs = timeoutNs(mostNs);
+        long beforeNs = clock.nowNs();
+        if (turned) {
+            turns.add(beforeNs - nowNs);
+        }
+        turned = true;
+        long timeoutNs = timeoutNs(mostNs, beforeNs);
         if (timeoutNs != 0 && !mailbox.maySleep()) {
             timeoutNs = 0;
         }
@@ -220,15 +228,15 @@ public final class EventLoop implements AutoCloseable {
         throw waitFailed(-count);
     }
 
-    /** The clock is read here too, because the last turn's work took time; but only where there is a timer to be late for. */
-    private long timeoutNs(long mostNs) {
+    /** {@code beforeNs}: the clock again, because the last turn's work took time. */
+    private long timeoutNs(long mostNs, long beforeNs) {
         if (mostNs == 0 || !ready.isEmpty()) {
             return 0;
         }
         if (timers.count() == 0) {
             return mostNs;
         }
-        long untilNs = timers.untilNextNs(clock.nowNs());
+        long untilNs = timers.untilNextNs(beforeNs);
         return mostNs < 0 ? untilNs : Math.min(mostNs, untilNs);
     }
 
@@ -356,6 +364,11 @@ public final class EventLoop implements AutoCloseable {
     /** Events that were not delivered because their descriptor had been reused. */
     public long staleEvents() {
         return staleEvents;
+    }
+
+    /** How long turns took, without the wait that each begins with; of the one under way it is told when the next begins. */
+    public Durations.Snapshot turns() {
+        return turns.snapshot();
     }
 
     /** After {@link #run}: the mailbox refuses, epoll and eventfd are closed. Descriptors that were watched are their owners'. */

@@ -23,6 +23,7 @@ import io.passatelli.proto.dhcp.DhcpResponder;
 import io.passatelli.proto.dhcpv6.Dhcp6Responder;
 import io.passatelli.proto.icmp.IcmpTranslator;
 import io.passatelli.proto.ndp.NdpResponder;
+import io.passatelli.proto.tcp.TcpCounts;
 import io.passatelli.proto.tcp.TcpTranslator;
 import io.passatelli.proto.udp.UdpTranslator;
 import org.jspecify.annotations.Nullable;
@@ -265,7 +266,7 @@ public final class DataPlane implements AutoCloseable {
 
     /** The counters now. Loop thread, or none. */
     PlaneStats snapshot() {
-        TcpTranslator.Counts connections = tcp.counts();
+        TcpCounts connections = tcp.counts();
         return new PlaneStats(
                 Snapshot.drops(counters),
                 flows.count(),
@@ -276,7 +277,11 @@ public final class DataPlane implements AutoCloseable {
                 loop.nowNs() - startNs,
                 new PlaneStats.FlowCounts(connections.now(), udp.count(), icmp.count()),
                 Snapshot.connections(connections, counters),
+                new PlaneStats.Retransmissions(connections.resent(), connections.timeOuts()),
                 listeners.count(),
+                forwards.portsRefused(),
+                loop.turns(),
+                Snapshot.pools(connections, router.fragments()),
                 Snapshot.link(link, guest),
                 Snapshot.guest(guest, config));
     }

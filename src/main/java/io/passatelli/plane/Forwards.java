@@ -32,6 +32,8 @@ final class Forwards {
     /** Of the last change that came to its end. */
     private List<RuleState> states = List.of();
 
+    private int portsRefused;
+
     /** Who waits for the change under way; null: nobody does. */
     private @Nullable CompletableFuture<List<RuleState>> waiting;
 
@@ -52,7 +54,20 @@ final class Forwards {
     void start() {
         List<RuleState> now = listeners.apply(wanted());
         say(now, List.of());
+        settle(now);
+    }
+
+    private void settle(List<RuleState> now) {
         states = now;
+        portsRefused = now.stream()
+                .filter(state -> state.refusal() != null)
+                .mapToInt(state -> Math.max(state.wanted() - state.listeners(), 0))
+                .sum();
+    }
+
+    /** Ports of the last set that was applied that could not be had. */
+    int portsRefused() {
+        return portsRefused;
     }
 
     private Wanted wanted() {
@@ -149,7 +164,7 @@ final class Forwards {
                 log.info("forwards were replaced, rules: " + now.size());
             }
             say(now, again && now.size() == states.size() ? states : List.of());
-            states = now;
+            settle(now);
             CompletableFuture<List<RuleState>> answer = waiting;
             waiting = null;
             if (answer != null) {

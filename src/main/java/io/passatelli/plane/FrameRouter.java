@@ -6,6 +6,7 @@ import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.base.Mac;
+import io.passatelli.base.PoolUse;
 import io.passatelli.base.RateLimit;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
@@ -68,6 +69,11 @@ final class FrameRouter implements Link.Listener {
 
     /** Where the router says what it saw. */
     record Reports(Counters counters, Log log, PlaneEvents events) {}
+
+    /** Use of the memory for the guest's fragments. */
+    PoolUse fragments() {
+        return reassembler.use();
+    }
 
     boolean isUp() {
         return up;

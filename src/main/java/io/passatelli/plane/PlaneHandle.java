@@ -50,6 +50,11 @@ public final class PlaneHandle {
         this.adopter = adopter;
     }
 
+    /** Whether the plane has run to its end. */
+    public boolean isOver() {
+        return last != null;
+    }
+
     /** The loop's turn under way is the last. */
     public void stop() {
         loop.stop();

@@ -1,8 +1,10 @@
 package io.passatelli.plane;
 
 import io.passatelli.base.Drop;
+import io.passatelli.base.Durations;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
+import io.passatelli.base.PoolUse;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
@@ -19,6 +21,9 @@ import java.util.Map;
  * @param staleEvents events not delivered, because their descriptor had been reused
  * @param uptimeNs since the plane was made
  * @param listeners sockets that listen for forwards
+ * @param portsRefused ports of forwards that could not be had when the rules were last applied
+ * @param turns how long the loop's turns took, without their waits
+ * @param pools use of the memory for payload
  */
 public record PlaneStats(
         Map<Drop, Long> drops,
@@ -30,11 +35,16 @@ public record PlaneStats(
         long uptimeNs,
         FlowCounts flowCounts,
         Connections connections,
+        Retransmissions retransmissions,
         int listeners,
+        int portsRefused,
+        Durations.Snapshot turns,
+        List<PoolUse> pools,
         LinkState link,
         Guest guest) {
     public PlaneStats {
         drops = Map.copyOf(drops);
+        pools = List.copyOf(pools);
     }
 
     /** Frames and bytes since the start, Ethernet header included. */
@@ -55,6 +65,9 @@ public record PlaneStats(
      */
     public record Connections(
             long begunByGuest, long begunByHost, long established, long refused, long resetByGuest, long resetByHost) {}
+
+    /** Segments that went to the guest again, whatever the reason, and how often because nothing was heard in time. */
+    public record Retransmissions(long segments, long timeOuts) {}
 
     /**
      * The way to the guest.

@@ -4,12 +4,13 @@ import io.passatelli.base.Counters;
 import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
+import io.passatelli.base.PoolUse;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.Service;
 import io.passatelli.guest.GuestState;
 import io.passatelli.link.Caps;
 import io.passatelli.link.Link;
-import io.passatelli.proto.tcp.TcpTranslator;
+import io.passatelli.proto.tcp.TcpCounts;
 
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -33,7 +34,7 @@ final class Snapshot {
                 link.framesFromGuest(), link.bytesFromGuest(), link.framesToGuest(), link.bytesToGuest());
     }
 
-    static PlaneStats.Connections connections(TcpTranslator.Counts counts, Counters counters) {
+    static PlaneStats.Connections connections(TcpCounts counts, Counters counters) {
         return new PlaneStats.Connections(
                 counts.begunByGuest(),
                 counts.begunByHost(),
@@ -41,6 +42,12 @@ final class Snapshot {
                 counters.of(Drop.TCP_CONNECT_FAILED) + counters.of(Drop.TCP_NO_ROUTE),
                 counters.of(Drop.TCP_RESET_BY_GUEST),
                 counters.of(Drop.TCP_RESET_BY_HOST));
+    }
+
+    static List<PoolUse> pools(TcpCounts tcp, PoolUse fragments) {
+        List<PoolUse> pools = new ArrayList<>(tcp.memory());
+        pools.add(fragments);
+        return pools;
     }
 
     static PlaneStats.LinkState link(Link link, GuestState guest) {

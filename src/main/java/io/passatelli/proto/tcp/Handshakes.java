@@ -197,7 +197,7 @@ final class Handshakes implements ConnectionAcceptor {
             owner.awaitLink(flow);
             return;
         }
-        flow.resent += flow.synWent ? 1 : 0;
+        flow.countResent(flow.synWent ? 1 : 0);
         flow.synWent = true;
     }
 
@@ -213,7 +213,7 @@ final class Handshakes implements ConnectionAcceptor {
         }
         flow.timed = false;
         flow.retries++;
-        flow.timeOuts++;
+        flow.countTimeOut();
         say(flow);
         hostData.wait(flow, nowNs + (SYN_NS << Math.max(0, flow.retries - Limits.TCP_SYN_LINEAR_RETRIES)));
     }

@@ -254,7 +254,7 @@ final class HostData {
             return -1;
         }
         flow.seq = flow.flightEnd() + 1;
-        flow.resent += first ? 0 : 1;
+        flow.countResent(first ? 0 : 1);
         sent(flow, first, idle, nowNs);
         return 0;
     }
@@ -351,7 +351,7 @@ final class HostData {
         for (int i = 0; i < taken; i++) {
             int payload = batch.length(i) - headers;
             if (bytes < again) {
-                flow.resent += (Math.min(payload, again - bytes) + flow.mss - 1) / flow.mss;
+                flow.countResent((Math.min(payload, again - bytes) + flow.mss - 1) / flow.mss);
             }
             bytes += payload;
         }
@@ -437,7 +437,7 @@ final class HostData {
                 reached(flow);
             }
         } else {
-            flow.resent += control.fin(flow) ? 1 : 0;
+            flow.countResent(control.fin(flow) ? 1 : 0);
         }
     }
 

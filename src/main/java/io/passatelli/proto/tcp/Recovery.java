@@ -148,7 +148,7 @@ final class Recovery {
             owner.reset(flow, Drop.TCP_GUEST_TIMED_OUT);
             return;
         }
-        flow.timeOuts++;
+        flow.countTimeOut();
         data.rewind(flow);
         flow.cap = Limits.TCP_IN_FLIGHT_LEAST_BYTES;
         flow.persisting = flow.window == 0;

@@ -228,15 +228,31 @@ final class TcpFlow extends Flow {
     /** Our SYN or SYN,ACK went, so each further one is the same again. */
     boolean synWent;
     /** Segments that were sent again, and how often for want of an answer. */
-    int resent;
+    private int resent;
 
-    int timeOuts;
+    private int timeOuts;
+    private final TcpFlows.Totals totals;
 
     TcpFlow(TcpTranslator owner, TcpFlows.Pools pools) {
         this.owner = owner;
+        totals = pools.totals();
         ahead = new Ahead(pools.ahead());
         stash = new ChunkQueue(pools.stashes(), Limits.TCP_STASH_CHUNKS);
         flight = new ChunkQueue(pools.flights(), Limits.TCP_IN_FLIGHT_MOST_BYTES / Limits.TCP_CHUNK_BYTES + 1);
+    }
+
+    /** {@code segments} have gone to the guest that went before. */
+    @HotPath
+    void countResent(int segments) {
+        resent += segments;
+        totals.resent += segments;
+    }
+
+    /** The guest did not answer in time. */
+    @HotPath
+    void countTimeOut() {
+        timeOuts++;
+        totals.timeOuts++;
     }
 
     Phase phase() {

@@ -11,13 +11,21 @@ import io.passatelli.os.Epoll;
 import io.passatelli.os.Os;
 import org.jspecify.annotations.Nullable;
 
+import java.util.List;
+
 /** TCP flows from their beginning to their end: places, numbers, descriptors, and what they share. */
 final class TcpFlows {
     /** Of sockets, edge-triggered. OUT costs nothing as long as nobody was refused room: then there is no such edge. */
     static final int EVENTS = Epoll.IN | Epoll.OUT | Epoll.RDHUP | Epoll.PRI | Epoll.ET;
 
-    /** The memory that flows share: of what sockets are yet to take, of what came ahead, of what the guest is yet to acknowledge. */
-    record Pools(ChunkPool stashes, ChunkPool ahead, ChunkPool flights) {}
+    /** What flows share: memory of what sockets are yet to take, of what came ahead, of what the guest is yet to acknowledge; and counts. */
+    record Pools(ChunkPool stashes, ChunkPool ahead, ChunkPool flights, Totals totals) {}
+
+    /** Of all flows since the start: segments that were sent again, and how often for want of an answer. */
+    static final class Totals {
+        long resent;
+        long timeOuts;
+    }
 
     private final TcpTranslator owner;
     private final EventLoop loop;
@@ -104,8 +112,18 @@ final class TcpFlows {
     }
 
     /** Flows now, and how many there were. */
-    TcpTranslator.Counts counts() {
-        return new TcpTranslator.Counts(fromGuest + fromHost, begunByGuest, begunByHost, established);
+    TcpCounts counts() {
+        return new TcpCounts(
+                fromGuest + fromHost,
+                begunByGuest,
+                begunByHost,
+                established,
+                pools.totals().resent,
+                pools.totals().timeOuts,
+                List.of(
+                        pools.stashes().use("stash"),
+                        pools.ahead().use("ahead"),
+                        pools.flights().use("flight")));
     }
 
     /** Has the loop watch the flow's socket. False: it cannot (ENOSPC, epoll_ctl(2)). */

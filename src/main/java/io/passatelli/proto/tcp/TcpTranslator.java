@@ -98,7 +98,7 @@ public final class TcpTranslator implements Handler {
         ChunkPool stashes = new ChunkPool(parts.memory(), Limits.TCP_STASH_BYTES);
         ChunkPool flights = new ChunkPool(parts.memory(), Limits.TCP_FLIGHT_BYTES);
         ChunkPool ahead = new ChunkPool(parts.memory(), Limits.TCP_AHEAD_BYTES);
-        flows = new TcpFlows(this, parts, new TcpFlows.Pools(stashes, ahead, flights));
+        flows = new TcpFlows(this, parts, new TcpFlows.Pools(stashes, ahead, flights, new TcpFlows.Totals()));
         control = new TcpControl(parts.link(), parts.composer());
         GuestWindow window = new GuestWindow(this, os, stashes);
         guestData = new GuestData(this, parts, control, window);
@@ -115,10 +115,7 @@ public final class TcpTranslator implements Handler {
         handshakes.adopt(config);
     }
 
-    /** Connections now, and since the start: those that each side began, and those that both answered. */
-    public record Counts(int now, long begunByGuest, long begunByHost, long established) {}
-
-    public Counts counts() {
+    public TcpCounts counts() {
         return flows.counts();
     }
 
