@@ -60,6 +60,7 @@ final class VmiReader {
     private boolean hugepages;
     private boolean confidential;
     private boolean tdx;
+    private int graceSeconds = Vmi.GRACE_SECONDS;
     private boolean migrationState;
     private boolean migrationOver;
 
@@ -106,6 +107,7 @@ final class VmiReader {
                 nics.names(),
                 machine,
                 migrationState && !migrationOver,
+                graceSeconds,
                 warnings);
     }
 
@@ -151,6 +153,7 @@ final class VmiReader {
             case "architecture" -> architecture = text();
             case "networks" -> array(this::network);
             case "domain" -> object(this::domain);
+            case "terminationGracePeriodSeconds" -> graceSeconds = number(Integer.MAX_VALUE);
             default -> in.skipChildren();
         }
     }
