@@ -46,6 +46,11 @@ public final class RecordedBoot {
         return new RecordedBoot(vmi, calls);
     }
 
+    /** The same of another VMI. */
+    public RecordedBoot with(byte[] otherVmi) {
+        return new RecordedBoot(otherVmi.clone(), calls);
+    }
+
     private static byte @Nullable [] bytes(String path) {
         try (InputStream in = RecordedBoot.class.getResourceAsStream(path)) {
             return in == null ? null : in.readAllBytes();
