@@ -20,7 +20,7 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'RequestFuzzTest\#anyLineHasOneAnswer' 'VmiFuzzTest\#anyBytesAreAVmiOrRefused' \
     'DomainXmlFuzzTest\#anyBytesAreADomainOrRefused'
 
-.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-forwards bench-syscalls bench-jmh fuzz sim mutants format clean
+.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-forwards bench-syscalls bench-sidecar bench-jmh fuzz sim mutants format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -76,6 +76,11 @@ bench-syscalls: ## system calls for each 64 KiB of TCP and for each exchange, co
 	@$(setup) bench
 	@$(MAKE) --no-print-directory build
 	@. scripts/jdk.sh && scripts/bench-syscalls.sh
+
+bench-sidecar: ## the KubeVirt sidecar: start, answers on 200 millicores, memory (root)
+	@$(setup) bench
+	@$(MAKE) --no-print-directory build
+	@. scripts/jdk.sh && scripts/bench-sidecar.sh
 
 bench-jmh: ## microbenchmarks
 	@$(setup) bench
