@@ -17,7 +17,8 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'DhcpMessageFuzzTest\#anyOptionsAreReadOrRefused' 'NdpMessageFuzzTest\#anyBytesAreReadOrRefused' \
     'Dhcp6MessageFuzzTest\#anyBytesAreReadOrRefused' 'PasstPortsFuzzTest\#anyTextIsReadOrRefused' \
     'ForwardRulesFuzzTest\#anyTextIsReadOrRefused' 'TcpSegmentFuzzTest\#anySegmentsKeepTheOrder' \
-    'RequestFuzzTest\#anyLineHasOneAnswer'
+    'RequestFuzzTest\#anyLineHasOneAnswer' 'VmiFuzzTest\#anyBytesAreAVmiOrRefused' \
+    'DomainXmlFuzzTest\#anyBytesAreADomainOrRefused'
 
 .PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-forwards bench-syscalls bench-jmh fuzz sim mutants format clean
 

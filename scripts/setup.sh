@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh build|test|demo|bench: installs the Debian packages that this part of the project needs and
+# setup.sh build|test|demo|demo-kubevirt|bench: installs the Debian packages that this part of the project needs and
 # that are missing. With nothing missing it looks at the package database and does nothing else.
 # The JDK is not among them: see jdk.sh.
 set -euo pipefail
@@ -7,15 +7,17 @@ set -euo pipefail
 build=(make maven)
 net=(iproute2 iputils-ping procps util-linux)
 guest=(busybox-static cpio dnsmasq-base isc-dhcp-client qemu-system-x86 socat)
+launcher=(curl ipxe-qemu libvirt-clients libvirt-daemon libxml2-utils qemu-utils)
 case ${1:-} in
     build) packages=("${build[@]}") ;;
     demo) packages=("${build[@]}" "${net[@]}" "${guest[@]}") ;;
-    test) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
+    demo-kubevirt) packages=("${build[@]}" "${net[@]}" "${guest[@]}" "${launcher[@]}") ;;
+    test) packages=("${build[@]}" "${net[@]}" "${guest[@]}" "${launcher[@]}"
         bind9-dnsutils dhcpcd-base gcc libc6-dev linux-libc-dev ndisc6 nftables python3 traceroute tshark udhcpc) ;;
     bench) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
         gcc git iperf3 libc6-dev linux-libc-dev passt python3 slirp4netns strace) ;;
     *)
-        echo "usage: $0 build|test|demo|bench" >&2
+        echo "usage: $0 build|test|demo|demo-kubevirt|bench" >&2
         exit 2
         ;;
 esac

@@ -4,7 +4,6 @@ import io.passatelli.base.Clock;
 import io.passatelli.base.Counters;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
-import io.passatelli.base.RateLimit;
 import io.passatelli.config.EphemeralPorts;
 import io.passatelli.config.GuestOptions;
 import io.passatelli.config.PlaneConfig;
@@ -251,39 +250,9 @@ final class PasstCommand {
             hostWatch = HostWatch.start(
                     new HostWatch.Surroundings(os, clock, guestOptions, ephemeral, ResolvConf.PATH),
                     plan,
-                    new Follower(plane));
+                    new HostFollower(plane, clock, log));
         } catch (IOException e) {
             log.warn(e.getMessage() + ", so the guest keeps the network that it is told now");
-        }
-    }
-
-    /** Gives the plane what the host has become, and says so; on the watch's thread. */
-    private final class Follower implements HostWatch.Listener {
-        private final PlaneHandle plane;
-        private final RateLimit lines = new RateLimit();
-
-        Follower(PlaneHandle plane) {
-            this.plane = plane;
-        }
-
-        @Override
-        public boolean onChange(NetworkPlan now, NetworkPlan before) {
-            if (!plane.adopt(now.plane())) {
-                return false;
-            }
-            if (lines.allows(clock.nowNs())) {
-                String changes = now.changesSince(before);
-                log.info((changes.isEmpty() ? "the host has another address" : "guest network changed: " + changes)
-                        + lines.leftOut());
-            }
-            return true;
-        }
-
-        @Override
-        public void onTrouble(String why) {
-            if (lines.allows(clock.nowNs())) {
-                log.warn(why + lines.leftOut());
-            }
         }
     }
 

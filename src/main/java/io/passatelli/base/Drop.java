@@ -174,6 +174,9 @@ public enum Drop {
     DHCP6_RELAYED,
     DHCP6_TYPE_IGNORED,
 
+    // where the host itself is closed to the guest
+    HOST_CLOSED,
+
     // flows
     FLOW_TABLE_FULL,
     DESCRIPTORS_EXHAUSTED,

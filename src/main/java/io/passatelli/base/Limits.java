@@ -338,6 +338,33 @@ public final class Limits {
     /** Its characters: so many of the longest items fit, in quotes too. */
     public static final int FORWARD_TEXT_CHARS = 12 << 10;
 
+    /** What a listening port costs the kernel and us, bytes: socket, file and watch, measured with 37,000 of TCP. */
+    public static final int FORWARD_LISTENER_BYTES = 4 << 10;
+
+    /** Ports that listen whatever the memory limit: 4 MiB, which even the smallest sidecar has. */
+    public static final int FORWARD_PORTS_LEAST = 1_024;
+
+    /** A sidecar that may have less memory than this, bytes, leaves out what is not needed for the network. */
+    public static final long SIDECAR_WHOLE_LEAST_BYTES = 192L << 20;
+
+    /** What a sidecar with all its parts takes, bytes, without the ports that listen. */
+    public static final long SIDECAR_WHOLE_BYTES = 144L << 20;
+
+    /** The same of one without what is not needed: its peak with a hundred connections. */
+    public static final long SIDECAR_SMALL_BYTES = 60L << 20;
+
+    /** A port of the pod that is taken, or forbidden, is tried again after this, ms, twice as long each time ... */
+    public static final int FORWARD_RETRY_FIRST_MS = 1_000;
+
+    /** ... up to this, ms: then a look costs nothing, and who frees a port need not wait for long. */
+    public static final int FORWARD_RETRY_MOST_MS = 30_000;
+
+    /** Lines of a sidecar's log that wait until they are written; who reads them may be slow, and traffic does not wait. */
+    public static final int LOG_LINES_WAITING = 1_024;
+
+    /** How often a loop that broke is begun again before its process ends; once in a minute one more is allowed. */
+    public static final int LOOP_RESTARTS = 10;
+
     /** How often the host's resolv.conf is looked at, ms: of netlink's changes the kernel tells by itself. */
     public static final int RESOLV_CONF_POLL_MS = 2_000;
 
@@ -423,4 +450,25 @@ public final class Limits {
     public static final int CONTROL_ACCEPT_RETRY_MS = 100;
 
     private Limits() {}
+
+    /** A message on the hook socket, bytes: a VMI of 1.5 MiB, which is as large as etcd takes them, and a domain's XML of as much. */
+    public static final int HOOK_MESSAGE_BYTES = 3 << 20;
+
+    /** What a caller may send ahead of us, bytes: any usual message at once. */
+    public static final int HOOK_WINDOW_BYTES = 256 << 10;
+
+    /** Connections at the hook socket: virt-launcher has one or two at a time, and each may hold a message. */
+    public static final int HOOK_CONNECTIONS = 4;
+
+    /** A connection at the hook socket ends after this, seconds: virt-launcher makes one for each call, and has 20 s for all of them. */
+    public static final int HOOK_CONNECTION_S = 30;
+
+    /** A call that is still going on then, after this, seconds. */
+    public static final int HOOK_CONNECTION_GRACE_S = 5;
+
+    /** Hook calls that wait while one runs: as many as there are connections. */
+    public static final int HOOK_CALLS_WAITING = HOOK_CONNECTIONS;
+
+    /** How long the end of the hook server waits for a call that runs, and then for its answer to be sent, ms. */
+    public static final int HOOK_CLOSE_MS = 1_000;
 }

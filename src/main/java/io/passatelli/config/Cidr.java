@@ -21,8 +21,29 @@ public record Cidr(Ip address, int prefixLength) {
         if (ip.isV4() != address.isV4()) {
             return false;
         }
-        int bits = address.isV4() ? prefixLength + 96 : prefixLength;
+        int bits = mappedLength();
         return same(ip.high(), address.high(), bits) && same(ip.low(), address.low(), bits - 64);
+    }
+
+    /** The first address of the network; of IPv4, the v4-mapped form, as of {@link #last}. */
+    public Ip first() {
+        int bits = mappedLength();
+        return new Ip(address.high() & ones(bits), address.low() & ones(bits - 64));
+    }
+
+    /** The last one. */
+    public Ip last() {
+        int bits = mappedLength();
+        return new Ip(address.high() | ~ones(bits), address.low() | ~ones(bits - 64));
+    }
+
+    private int mappedLength() {
+        return address.isV4() ? prefixLength + 96 : prefixLength;
+    }
+
+    /** So many ones in front, then zeroes. */
+    private static long ones(int count) {
+        return count <= 0 ? 0 : count >= 64 ? -1 : -1L << (64 - count);
     }
 
     private static boolean same(long a, long b, int bits) {

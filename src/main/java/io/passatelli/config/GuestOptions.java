@@ -33,6 +33,7 @@ import java.util.Set;
  * @param outboundInterface6 {@code --outbound-if6}
  * @param tcpPorts {@code -t}: each as {@link PasstPorts} reads it
  * @param udpPorts {@code -u}: each as {@link PasstPorts} reads it
+ * @param hostClosed whether the host itself is closed to the guest
  */
 public record GuestOptions(
         List<String> addresses,
@@ -56,7 +57,8 @@ public record GuestOptions(
         @Nullable String outboundInterface4,
         @Nullable String outboundInterface6,
         List<String> tcpPorts,
-        List<String> udpPorts) {
+        List<String> udpPorts,
+        boolean hostClosed) {
 
     public GuestOptions {
         addresses = List.copyOf(addresses);
@@ -104,6 +106,7 @@ public record GuestOptions(
         private @Nullable String outboundInterface6;
         private List<String> tcpPorts = List.of();
         private List<String> udpPorts = List.of();
+        private boolean hostClosed;
 
         private Builder() {}
 
@@ -222,6 +225,11 @@ public record GuestOptions(
             return this;
         }
 
+        public Builder hostClosed(boolean closed) {
+            hostClosed = closed;
+            return this;
+        }
+
         public GuestOptions build() {
             return new GuestOptions(
                     addresses,
@@ -245,7 +253,8 @@ public record GuestOptions(
                     outboundInterface4,
                     outboundInterface6,
                     tcpPorts,
-                    udpPorts);
+                    udpPorts,
+                    hostClosed);
         }
     }
 }

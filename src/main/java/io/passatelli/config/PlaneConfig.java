@@ -14,6 +14,7 @@ import java.util.Set;
  * @param services what is on
  * @param udpTimeouts when UDP flows without traffic end
  * @param forwards what of the host's ports reaches the guest
+ * @param closed destinations that the guest must not reach, as they are the host itself; none: it may reach all
  */
 public record PlaneConfig(
         GuestNetwork guest,
@@ -21,7 +22,8 @@ public record PlaneConfig(
         HostSide host6,
         Set<Service> services,
         UdpTimeouts udpTimeouts,
-        List<PortForward> forwards) {
+        List<PortForward> forwards,
+        List<Cidr> closed) {
     /**
      * Time without a datagram after which a flow ends, seconds; conntrack's words for them.
      *
@@ -42,6 +44,18 @@ public record PlaneConfig(
         copy.addAll(services);
         services = Collections.unmodifiableSet(copy);
         forwards = List.copyOf(forwards);
+        closed = List.copyOf(closed);
+    }
+
+    /** Of a host that is open to the guest. */
+    public PlaneConfig(
+            GuestNetwork guest,
+            HostSide host4,
+            HostSide host6,
+            Set<Service> services,
+            UdpTimeouts udpTimeouts,
+            List<PortForward> forwards) {
+        this(guest, host4, host6, services, udpTimeouts, forwards, List.of());
     }
 
     /** Everything on, nothing mapped, nothing forwarded. */
@@ -55,11 +69,11 @@ public record PlaneConfig(
     }
 
     public PlaneConfig host4(HostSide side) {
-        return new PlaneConfig(guest, side, host6, services, udpTimeouts, forwards);
+        return new PlaneConfig(guest, side, host6, services, udpTimeouts, forwards, closed);
     }
 
     public PlaneConfig host6(HostSide side) {
-        return new PlaneConfig(guest, host4, side, services, udpTimeouts, forwards);
+        return new PlaneConfig(guest, host4, side, services, udpTimeouts, forwards, closed);
     }
 
     /** With {@code service} off. */
@@ -67,7 +81,7 @@ public record PlaneConfig(
         EnumSet<Service> left = EnumSet.noneOf(Service.class);
         left.addAll(services);
         left.remove(service);
-        return new PlaneConfig(guest, host4, host6, left, udpTimeouts, forwards);
+        return new PlaneConfig(guest, host4, host6, left, udpTimeouts, forwards, closed);
     }
 
     /** This, but {@code service} is on if and only if {@code on}. */
@@ -77,14 +91,19 @@ public record PlaneConfig(
         }
         EnumSet<Service> all = EnumSet.of(service);
         all.addAll(services);
-        return new PlaneConfig(guest, host4, host6, all, udpTimeouts, forwards);
+        return new PlaneConfig(guest, host4, host6, all, udpTimeouts, forwards, closed);
     }
 
     public PlaneConfig udpTimeouts(UdpTimeouts timeouts) {
-        return new PlaneConfig(guest, host4, host6, services, timeouts, forwards);
+        return new PlaneConfig(guest, host4, host6, services, timeouts, forwards, closed);
     }
 
     public PlaneConfig forwards(List<PortForward> rules) {
-        return new PlaneConfig(guest, host4, host6, services, udpTimeouts, rules);
+        return new PlaneConfig(guest, host4, host6, services, udpTimeouts, rules, closed);
+    }
+
+    /** This, but the guest reaches none of {@code destinations}. */
+    public PlaneConfig closed(List<Cidr> destinations) {
+        return new PlaneConfig(guest, host4, host6, services, udpTimeouts, forwards, destinations);
     }
 }

@@ -69,6 +69,11 @@ public record PortForward(
         return ForwardRules.parseOne(item);
     }
 
+    /** The part of it that ends with {@code port} of the host. */
+    public PortForward upTo(int port) {
+        return new PortForward(protocol, address, device, first, port, targetAddress, target, weak);
+    }
+
     /** The guest's port behind {@code hostPort}, which is in the rule's range. */
     public int guestPort(int hostPort) {
         assert hostPort >= first && hostPort <= last : hostPort;

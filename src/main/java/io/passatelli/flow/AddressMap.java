@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>The guest's name of a host that has the guest's own address, the one that was assigned to it. To it: that address; from that address: it.
  * </ul>
  * Every other address stands for itself.
+ *
+ * <p>Where the host itself is closed to the guest, {@link #isClosed} says of each answer for the host side whether the guest may begin anything with it:
+ * what is asked is the address that traffic really goes to, whatever the guest calls it.
  */
 @HotPath
 public final class AddressMap {
@@ -37,6 +40,7 @@ public final class AddressMap {
     private Ip dnsForward6 = NOBODY;
     private Ip dnsHost4 = NOBODY;
     private Ip dnsHost6 = NOBODY;
+    private final ClosedAddresses closed = new ClosedAddresses();
     private long high;
     private long low;
 
@@ -60,6 +64,7 @@ public final class AddressMap {
         dnsForward6 = orNobody(host6.dnsForward());
         dnsHost4 = orNobody(host4.dnsHost());
         dnsHost6 = orNobody(host6.dnsHost());
+        closed.adopt(config.closed());
     }
 
     private static Ip orNobody(@Nullable Ip ip) {
@@ -108,6 +113,11 @@ public final class AddressMap {
         } else {
             answer(hostViewHigh, hostViewLow);
         }
+    }
+
+    /** Whether the last answer of {@code toHost} is the host itself, which is closed to the guest. */
+    public boolean isClosed() {
+        return closed.has(high, low);
     }
 
     public long high() {

@@ -168,7 +168,8 @@ public final class GuestNetworks {
                 hostSide(Family.IP6, six, mapped6, told6, has6),
                 services,
                 PlaneConfig.UdpTimeouts.STANDARD,
-                forwards(services));
+                forwards(services),
+                options.hostClosed() ? host.own() : List.of());
         return new NetworkPlan(plane, four.interfaceName(), six.interfaceName(), remarks);
     }
 

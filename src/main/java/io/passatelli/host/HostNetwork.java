@@ -7,12 +7,26 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 
-/** The host's network as rtnetlink(7) told it at one moment, both families, in the kernel's order. */
-public record HostNetwork(List<Interface> interfaces, List<Address> addresses, List<Route> routes) {
+/**
+ * The host's network as rtnetlink(7) told it at one moment, both families, in the kernel's order.
+ *
+ * @param local destinations that the kernel takes for its own, from its table of local routes
+ */
+public record HostNetwork(List<Interface> interfaces, List<Address> addresses, List<Route> routes, List<Cidr> local) {
     /** Nothing at all, as in a fresh namespace. */
-    public static final HostNetwork EMPTY = new HostNetwork(List.of(), List.of(), List.of());
+    public static final HostNetwork EMPTY = new HostNetwork(List.of(), List.of(), List.of(), List.of());
+
+    /** What every Linux has for its own, whatever it says: loopback, "this network" of RFC 1122 §3.2.1.3, and who is everybody here. */
+    private static final List<Cidr> ALWAYS_OWN = List.of(
+            new Cidr(Ip.v4(0), 8),
+            new Cidr(Ip.parse("127.0.0.0"), 8),
+            new Cidr(Ip.BROADCAST4, 32),
+            new Cidr(Ip.UNSPECIFIED6, 128),
+            new Cidr(Ip.LOOPBACK6, 128));
 
     /** {@code mtu} in bytes; {@code mac} null where there is none of 48 bits. */
     public record Interface(
@@ -52,6 +66,24 @@ public record HostNetwork(List<Interface> interfaces, List<Address> addresses, L
         interfaces = List.copyOf(interfaces);
         addresses = List.copyOf(addresses);
         routes = List.copyOf(routes);
+        local = List.copyOf(local);
+    }
+
+    /** One whose local routes lead to its addresses only. */
+    public HostNetwork(List<Interface> interfaces, List<Address> addresses, List<Route> routes) {
+        this(interfaces, addresses, routes, List.of());
+    }
+
+    /** All destinations that are this host itself: its addresses, also those that are not to be used yet, and what it takes for its own. */
+    public List<Cidr> own() {
+        SortedSet<Cidr> own = new TreeSet<>(Comparator.comparing(Cidr::address).thenComparing(Cidr::prefixLength));
+        own.addAll(ALWAYS_OWN);
+        own.addAll(local);
+        addresses.forEach(each -> {
+            Ip ip = each.cidr().address();
+            own.add(new Cidr(ip, Family.of(ip).bits()));
+        });
+        return List.copyOf(own);
     }
 
     /** The interface of this name; null: there is none. */

@@ -184,6 +184,7 @@ public final class HostWatch implements AutoCloseable {
         try {
             HostNetwork host = discovery.look();
             if (isWorthWaiting(host, startNs)) {
+                give(plan.closed(host.own())); // what is closed does not wait for the rest
                 again = true;
             } else {
                 take(GuestNetworks.plan(
@@ -209,7 +210,10 @@ public final class HostWatch implements AutoCloseable {
     private void take(NetworkPlan found) {
         String lost = found.lostSince(plan);
         say(lost.isEmpty() ? "" : "the host has no " + lost + " network now, so the guest keeps the one it was told");
-        NetworkPlan next = found.after(plan);
+        give(found.after(plan));
+    }
+
+    private void give(NetworkPlan next) {
         if (next.plane().equals(plan.plane()) || listener.onChange(next, plan)) {
             plan = next;
         } else {

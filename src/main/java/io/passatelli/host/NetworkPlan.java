@@ -1,17 +1,20 @@
 package io.passatelli.host;
 
 import io.passatelli.base.Ip;
+import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.Ip6Network;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PlaneConfig.UdpTimeouts;
+import io.passatelli.config.Service;
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What {@link GuestNetworks} decided.
@@ -33,6 +36,13 @@ public record NetworkPlan(
 
     public NetworkPlan udpTimeouts(UdpTimeouts timeouts) {
         return new NetworkPlan(plane.udpTimeouts(timeouts), interface4, interface6, remarks);
+    }
+
+    /** This, with what is on in a plane that was made already. */
+    public NetworkPlan services(Set<Service> on) {
+        PlaneConfig with = new PlaneConfig(
+                plane.guest(), plane.host4(), plane.host6(), on, plane.udpTimeouts(), plane.forwards(), plane.closed());
+        return new NetworkPlan(with, interface4, interface6, remarks);
     }
 
     /**
@@ -60,10 +70,16 @@ public record NetworkPlan(
         HostSide host4 = (lost4 ? was : plane).host4();
         HostSide host6 = (lost6 ? was : plane).host6();
         return new NetworkPlan(
-                new PlaneConfig(guest, host4, host6, was.services(), was.udpTimeouts(), was.forwards()),
+                new PlaneConfig(guest, host4, host6, was.services(), was.udpTimeouts(), was.forwards(), plane.closed()),
                 lost4 ? before.interface4 : interface4,
                 lost6 ? before.interface6 : interface6,
                 remarks);
+    }
+
+    /** This, but the host is {@code own}, where it is closed to the guest. */
+    NetworkPlan closed(List<Cidr> own) {
+        boolean open = plane.closed().isEmpty();
+        return open ? this : new NetworkPlan(plane.closed(own), interface4, interface6, remarks);
     }
 
     /** The families that {@link #after} keeps, as people write them; empty if none. */

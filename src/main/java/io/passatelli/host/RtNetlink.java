@@ -60,7 +60,11 @@ final class RtNetlink {
     private static final int RTA_MULTIPATH = 9;
     private static final int RTA_TABLE = 15;
     private static final int RT_TABLE_MAIN = 254;
+    private static final int RT_TABLE_LOCAL = 255;
     private static final int RTN_UNICAST = 1;
+    private static final int RTN_LOCAL = 2;
+    private static final int RTN_BROADCAST = 3;
+    private static final int RTN_ANYCAST = 4;
     private static final int RTM_F_CLONED = 0x200;
     private static final int RTNEXTHOP = 8;
     private static final int RTNH_F_DEAD = 1;
@@ -88,6 +92,7 @@ final class RtNetlink {
     private final List<HostNetwork.Interface> interfaces = new ArrayList<>();
     private final List<HostNetwork.Address> addresses = new ArrayList<>();
     private final List<HostNetwork.Route> routes = new ArrayList<>();
+    private final List<Cidr> local = new ArrayList<>();
     private int sequence;
     private boolean interrupted;
 
@@ -113,10 +118,11 @@ final class RtNetlink {
         interfaces.clear();
         addresses.clear();
         routes.clear();
+        local.clear();
     }
 
     HostNetwork network() {
-        return new HostNetwork(interfaces, addresses, routes);
+        return new HostNetwork(interfaces, addresses, routes, local);
     }
 
     /** Takes one datagram, from position to limit. */
@@ -237,7 +243,7 @@ final class RtNetlink {
         int family = body.get(0);
         int prefixLength = body.get(1) & 0xff;
         int table = body.get(4) & 0xff;
-        boolean unicast = body.get(7) == RTN_UNICAST;
+        int kind = body.get(7);
         int flags = body.getInt(8);
         Ip destination = family == AF_INET ? Ip.UNSPECIFIED4 : Ip.UNSPECIFIED6;
         int out = 0;
@@ -259,15 +265,28 @@ final class RtNetlink {
             }
         }
         boolean ours = family == AF_INET || family == AF_INET6;
-        boolean wanted = ours && unicast && table == RT_TABLE_MAIN && (flags & RTM_F_CLONED) == 0;
-        if (wanted && destination != null && prefixLength <= bits(destination)) {
-            Cidr to = new Cidr(destination, prefixLength);
+        boolean wanted = ours && (flags & RTM_F_CLONED) == 0;
+        if (!wanted || destination == null || prefixLength > bits(destination)) {
+            return attributes.whole;
+        }
+        Cidr to = new Cidr(destination, prefixLength);
+        if (isOwn(kind, table)) {
+            if (local.size() < Limits.HOST_ENTRIES) {
+                local.add(to);
+            }
+        } else if (kind == RTN_UNICAST && table == RT_TABLE_MAIN) {
             if (multipath != null) {
                 return legs(multipath, to, metric, family) && attributes.whole;
             }
             leg(to, out, gateway, metric, flags);
         }
         return attributes.whole;
+    }
+
+    /** What arrives there is the host's own; a kernel without policy routing in IPv6 has such routes in its main table. */
+    private static boolean isOwn(int kind, int table) {
+        return (kind == RTN_LOCAL || kind == RTN_BROADCAST || kind == RTN_ANYCAST)
+                && (table == RT_TABLE_LOCAL || table == RT_TABLE_MAIN);
     }
 
     /** Each leg of a multipath route is a {@code struct rtnexthop} with attributes of its own. */

@@ -32,10 +32,13 @@ public final class StreamLink extends EdgeLink {
     private static final Caps CAPS = new Caps(1, Limits.FRAME_BYTES, true, Caps.Offloads.NONE, Caps.Offloads.NONE);
     private static final int DOOR = 0;
     private static final int GUEST = 1;
+    private static final int OTHER_DOOR = 2;
+    private static final int ON = 1;
     private static final int GONE = Epoll.RDHUP | Epoll.HUP | Epoll.ERR;
     private static final int WATCHED = Epoll.IN | Epoll.RDHUP | Epoll.ET;
 
     private final @Nullable StreamSocket socket;
+    private final @Nullable LoopbackSocket loopback;
     private final Log log;
     private final StreamReceiver receiver;
     private final StreamSender sender = new StreamSender();
@@ -60,21 +63,34 @@ public final class StreamLink extends EdgeLink {
 
     private int leaveErrno;
 
-    private StreamLink(Os os, @Nullable StreamSocket socket, int fd, Counters counters, Log log) {
+    private StreamLink(
+            Os os,
+            @Nullable StreamSocket socket,
+            @Nullable LoopbackSocket loopback,
+            int fd,
+            Counters counters,
+            Log log) {
         super(os, fd, counters);
         this.socket = socket;
+        this.loopback = loopback;
         this.log = log;
         receiver = new StreamReceiver(counters);
     }
 
     /** A link for whoever connects to {@code socket}, which it owns from now on. */
     public static StreamLink listening(Os os, StreamSocket socket, Counters counters, Log log) {
-        return new StreamLink(os, socket, Os.NONE, counters, log);
+        return new StreamLink(os, socket, null, Os.NONE, counters, log);
+    }
+
+    /** The same, also for whoever connects to {@code loopback} once that listens. It owns both. */
+    public static StreamLink listening(
+            Os os, StreamSocket socket, LoopbackSocket loopback, Counters counters, Log log) {
+        return new StreamLink(os, socket, loopback, Os.NONE, counters, log);
     }
 
     /** A link over a stream socket that is connected already ({@code --fd}). It owns {@code fd}; after {@code onDown} it is of no more use. */
     public static StreamLink connected(Os os, int fd, Counters counters, Log log) {
-        return new StreamLink(os, null, fd, counters, log);
+        return new StreamLink(os, null, null, fd, counters, log);
     }
 
     @Override
@@ -92,6 +108,9 @@ public final class StreamLink extends EdgeLink {
         attach(loop, listener);
         type = loop.register(new Events());
         int rc = socket == null ? arm() : loop.watch(socket.fd(), Epoll.IN | Epoll.ET, type, 0, DOOR);
+        if (rc >= 0 && loopback != null) {
+            rc = loop.watch(loopback.fd(), Epoll.IN | Epoll.ET, type, 0, OTHER_DOOR);
+        }
         if (rc < 0) {
             String what = socket == null ? "the guest's socket" : "'" + socket.path() + "'";
             throw new IllegalStateException("cannot watch " + what + ": " + Errno.text(-rc));
@@ -257,6 +276,12 @@ public final class StreamLink extends EdgeLink {
             }
             socket.close();
         }
+        if (loopback != null) {
+            if (isBound()) {
+                loop().unwatch(loopback.fd());
+            }
+            loopback.close();
+        }
     }
 
     /** The guest is gone for us from here on; the listener hears of it from {@link #door}. {@code errno} 0: it closed. */
@@ -319,7 +344,7 @@ public final class StreamLink extends EdgeLink {
             if (leaving || up && hungUp) {
                 return;
             }
-            int comer = os.accept(at.fd(), peer);
+            int comer = accept(at);
             if (comer >= 0) {
                 if (up) {
                     sendAway(comer, nowNs);
@@ -337,11 +362,27 @@ public final class StreamLink extends EdgeLink {
         loop().ready().add(door);
     }
 
+    /** Of either door; {@code -errno} if at neither anybody waits. */
+    private int accept(StreamSocket at) {
+        int comer = os.accept(at.fd(), peer);
+        if (comer != -Errno.EAGAIN || loopback == null) {
+            return comer;
+        }
+        comer = os.accept(loopback.fd(), peer);
+        return comer == -Errno.EINVAL ? -Errno.EAGAIN : comer; // it does not listen yet
+    }
+
     private void sendAway(int comer, long nowNs) {
         if (lines.allows(nowNs)) {
-            log.warn("a guest is connected already: process " + os.peerPid(comer) + " was sent away" + lines.leftOut());
+            log.warn("a guest is connected already: " + who(comer) + " was sent away" + lines.leftOut());
         }
         os.close(comer);
+    }
+
+    /** 0 is the process of another container, or of a TCP connection. */
+    private String who(int comer) {
+        int pid = os.peerPid(comer);
+        return pid == 0 ? "a process that is hidden from us" : "process " + pid;
     }
 
     private void tryLater(int errno, long nowNs) {
@@ -379,6 +420,9 @@ public final class StreamLink extends EdgeLink {
         outWatched = false;
         shortage = false;
         os.setOption(fd, Socket.SOL_SOCKET, Socket.SO_SNDBUF, Limits.STREAM_SNDBUF_BYTES);
+        if (loopback != null) {
+            os.setOption(fd, Socket.IPPROTO_TCP, Socket.TCP_NODELAY, ON); // a UNIX socket has no such
+        }
         return loop().watch(fd, WATCHED, type, generation, GUEST);
     }
 
@@ -386,7 +430,7 @@ public final class StreamLink extends EdgeLink {
         up = true;
         visitAgain(readable);
         if (lines.allows(nowNs)) {
-            log.info("guest connected: process " + os.peerPid(fd) + lines.leftOut());
+            log.info("guest connected: " + who(fd) + lines.leftOut());
         }
         listener().onUp(CAPS, nowNs);
     }

@@ -37,10 +37,12 @@ public final class Socket {
     public static final int IP_RECVERR = 11;
     public static final int IP_FREEBIND = 15;
     public static final int IP_MULTICAST_TTL = 33;
+    public static final int IP_MULTICAST_LOOP = 34;
 
     // ipv6(7), linux/in6.h
     public static final int IPV6_UNICAST_HOPS = 16;
     public static final int IPV6_MULTICAST_HOPS = 18;
+    public static final int IPV6_MULTICAST_LOOP = 19;
     public static final int IPV6_MTU_DISCOVER = 23;
     public static final int IPV6_RECVERR = 25;
     public static final int IPV6_V6ONLY = 26;

@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * One data plane: the loop, the link to the guest, the flows and who handles them, wired. The thread that calls {@link #run} is its loop
@@ -213,10 +214,36 @@ public final class DataPlane implements AutoCloseable {
 
     /** Runs until {@link PlaneHandle#stop}. */
     public void run() {
+        run(fault -> false);
+    }
+
+    /**
+     * The same, but a throwable out of the loop itself, which is a bug of ours, ends it only if {@code goesOn} does not want it to go on. All flows end
+     * then, as nobody knows how far the broken turn got with them; the link and what listens stay.
+     */
+    public void run(Predicate<Throwable> goesOn) {
         try {
-            loop.run();
+            boolean done = false;
+            while (!done) {
+                done = runOnce(goesOn);
+            }
         } finally {
             handle.ended();
+        }
+    }
+
+    private boolean runOnce(Predicate<Throwable> goesOn) {
+        try {
+            loop.run();
+            return true;
+        } catch (Throwable t) {
+            if (!goesOn.test(t)) {
+                throw t;
+            }
+            icmp.close();
+            udp.close();
+            tcp.close();
+            return false;
         }
     }
 

@@ -107,6 +107,19 @@ final class Forwards {
         return ask(answer, () -> begin(copy, answer));
     }
 
+    /** Any thread, {@link PlaneHandle#retryForwards}. A change under way tries in any case. */
+    CompletableFuture<List<RuleState>> retry() {
+        CompletableFuture<List<RuleState>> answer = new CompletableFuture<>();
+        return ask(answer, () -> {
+            if (listeners.isChanging()) {
+                answer.complete(states);
+                return;
+            }
+            waiting = answer;
+            listeners.change(wanted(), new End(true));
+        });
+    }
+
     /** Any thread, {@link PlaneHandle#forwards}. */
     CompletableFuture<List<RuleState>> states() {
         CompletableFuture<List<RuleState>> answer = new CompletableFuture<>();

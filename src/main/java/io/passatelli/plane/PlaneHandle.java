@@ -77,6 +77,11 @@ public final class PlaneHandle {
         return forwards.replace(rules);
     }
 
+    /** Tries again what of the set in force could not be had; says what has become of each rule then. Fails as {@link #replaceForwards}. */
+    public CompletableFuture<List<RuleState>> retryForwards() {
+        return forwards.retry();
+    }
+
     /** What has become of each rule of the last set that was applied to its end; fails as {@link #replaceForwards}. */
     public CompletableFuture<List<RuleState>> forwards() {
         return forwards.states();

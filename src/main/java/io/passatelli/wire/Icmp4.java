@@ -31,6 +31,9 @@ public final class Icmp4 {
     /** Of {@link #DESTINATION_UNREACHABLE}: fragmentation needed and DF set; the MTU of the next hop stands in the second word, RFC 1191 §4. */
     public static final int FRAGMENTATION_NEEDED = 4;
 
+    /** Of {@link #DESTINATION_UNREACHABLE}: communication administratively prohibited, RFC 1812 §5.2.7.1. */
+    public static final int PROHIBITED = 13;
+
     private static final long TYPE = 0;
     private static final long CODE = 1;
     private static final long CHECKSUM = 2;

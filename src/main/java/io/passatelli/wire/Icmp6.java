@@ -27,6 +27,9 @@ public final class Icmp6 {
     public static final int PACKET_TOO_BIG = 2;
     public static final int TIME_EXCEEDED = 3;
     public static final int PARAMETER_PROBLEM = 4;
+    /** Code of {@link #DESTINATION_UNREACHABLE}: communication administratively prohibited, RFC 4443 §3.1. */
+    public static final int PROHIBITED = 1;
+
     public static final int ECHO_REQUEST = 128;
     public static final int ECHO_REPLY = 129;
     /** RFC 2710 §3.1. */

@@ -391,4 +391,15 @@ class GuestNetworksTest {
                 .hasMessageMatching("-[-a-zA-Z0-9, ]+: .{10,140}")
                 .hasMessageNotContaining("\n");
     }
+
+    @Test
+    void hostIsOpenUnlessItIsToBeClosed() {
+        assertThat(GuestNetworks.plan(options(""), HOST, ResolvConf.EMPTY)
+                        .plane()
+                        .closed())
+                .isEmpty();
+        GuestOptions closing = GuestOptions.builder().hostClosed(true).build();
+        assertThat(GuestNetworks.plan(closing, HOST, ResolvConf.EMPTY).plane().closed())
+                .isEqualTo(HOST.own());
+    }
 }

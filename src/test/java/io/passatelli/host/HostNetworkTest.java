@@ -119,4 +119,28 @@ class HostNetworkTest {
         assertThat(template.address()).isEqualTo(cidr("10.77.0.2/24"));
         assertThat(template.gateway()).isEqualTo(Ip.parse("10.77.0.1"));
     }
+
+    @Test
+    void ownAreItsAddressesWhateverTheirStandingAndWhatItTakesForItsOwn() {
+        HostNetwork host = new HostNetwork(
+                List.of(LO, ETH0),
+                List.of(
+                        new Address(1, cidr("127.0.0.1/8"), false, false, false, false),
+                        new Address(2, cidr("10.77.0.2/24"), true, false, true, false),
+                        new Address(2, cidr("fe80::2/64"), false, false, false, true)),
+                List.of(),
+                List.of(cidr("10.89.0.0/16"), cidr("10.77.0.2/32")));
+        assertThat(host.own())
+                .containsExactlyInAnyOrder(
+                        cidr("0.0.0.0/8"),
+                        cidr("127.0.0.0/8"),
+                        cidr("127.0.0.1/32"),
+                        cidr("255.255.255.255/32"),
+                        cidr("::/128"),
+                        cidr("::1/128"),
+                        cidr("10.77.0.2/32"),
+                        cidr("fe80::2/128"),
+                        cidr("10.89.0.0/16"));
+        assertThat(HostNetwork.EMPTY.own()).hasSize(5);
+    }
 }

@@ -204,6 +204,24 @@ class HostWatchTest implements HostWatch.Listener {
         assertThat(ip6(now).address()).isEqualTo(cidr("fd77::2/64")); // what it had
     }
 
+    /** The guest's network waits for an address that the host is still checking, but what is closed does not. */
+    @Test
+    void anAddressIsClosedAtOnceAndUsedWhenItMayBe() throws Exception {
+        GuestOptions closing = GuestOptions.builder().hostClosed(true).build();
+        follow(closing, HOST);
+        kernel.awaitIdle(3);
+        kernel.become(host("10.77.0.5/24", "10.77.0.9", "fd77::5/64", true), 1);
+
+        NetworkPlan first = change();
+        assertThat(first.plane().closed()).contains(cidr("10.77.0.5/32"), cidr("fd77::5/128"));
+        assertThat(first.plane().guest().address()).isEqualTo(cidr("10.77.0.2/24"));
+        NetworkPlan then = change();
+        assertThat(then.plane().guest().address()).isEqualTo(cidr("10.77.0.5/24"));
+        assertThat(then.plane().closed()).isEqualTo(first.plane().closed());
+        assertThat(trouble()).startsWith("the host has no IPv6 network now"); // the check does not end
+        nothingMore();
+    }
+
     @Test
     void aLostNetworkIsKeptAndSaidOnce() throws Exception {
         follow(options(""), HOST);

@@ -91,6 +91,21 @@ class RtNetlinkTest {
     }
 
     @Test
+    void whatTheKernelTakesForItsOwnIsFound() {
+        assertThat(recorded().local())
+                .contains(
+                        cidr("127.0.0.0/8"),
+                        cidr("127.0.0.1/32"),
+                        cidr("10.77.0.2/32"),
+                        cidr("10.77.0.255/32"),
+                        cidr("10.88.1.2/32"),
+                        cidr("::1/128"),
+                        cidr("fd77::2/128"),
+                        cidr("fe80::5054:ff:feaa:1/128"))
+                .doesNotContain(cidr("0.0.0.0/0"), cidr("10.77.0.0/24"), cidr("ff00::/8"));
+    }
+
+    @Test
     void requestsHaveTheirKernelShape() {
         byte[] request = netlink.request(RtNetlink.RTM_GETROUTE, 2, 7);
         ByteBuffer in = ByteBuffer.wrap(request).order(ByteOrder.nativeOrder());

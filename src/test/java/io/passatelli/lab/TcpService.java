@@ -42,6 +42,14 @@ public final class TcpService implements AutoCloseable {
         return new TcpEnd(next);
     }
 
+    /** Whether somebody has connected, who is taken then. From now on only this may be asked. */
+    public boolean hasConnection() throws IOException {
+        channel.configureBlocking(false);
+        try (SocketChannel next = channel.accept()) {
+            return next != null;
+        }
+    }
+
     /** The next connection, whenever it comes. */
     public TcpEnd acceptAtAnyTime() throws IOException {
         return new TcpEnd(channel.accept());

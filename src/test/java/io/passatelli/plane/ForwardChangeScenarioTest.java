@@ -8,6 +8,7 @@ import io.passatelli.config.Service;
 import io.passatelli.forward.RuleState;
 import io.passatelli.os.Errno;
 import io.passatelli.os.SockAddr;
+import io.passatelli.os.Socket;
 import io.passatelli.os.sim.FarUdp;
 import io.passatelli.os.sim.SimSettings;
 import io.passatelli.os.sim.StreamPeer;
@@ -421,5 +422,55 @@ class ForwardChangeScenarioTest {
             assertThat(syn.dstPort()).isEqualTo(8080);
             s.t.link.forgetSeen();
         }
+    }
+
+    // ---- once more
+
+    @Test
+    void whatCouldNotBeHadIsTriedAgainAndTheRestStays() {
+        try (var s = new Scene()) {
+            int taken = s.t.os.socket(Socket.AF_INET6, Socket.SOCK_STREAM, 0);
+            SockAddr at = new SockAddr();
+            at.set(0, 0, 8080, 0);
+            assertThat(s.t.os.bind(taken, at)).isZero();
+            assertThat(s.t.os.listen(taken, 1)).isZero();
+            assertThat(s.replaced(tcp(8080, 80), tcp(2222, 22)))
+                    .extracting(RuleState::listeners)
+                    .containsExactly(0, 1);
+            long lines = refusals(s);
+            assertThat(s.await(s.t.plane.handle().retryForwards()))
+                    .extracting(RuleState::listeners)
+                    .containsExactly(0, 1);
+            assertThat(refusals(s)).as("said once").isEqualTo(lines);
+
+            s.t.os.close(taken);
+            StreamPeer open = s.t.os.connectTcp(Ip.parse(GUEST), 2222);
+            assertThat(s.await(s.t.plane.handle().retryForwards()))
+                    .extracting(RuleState::listeners)
+                    .containsExactly(1, 1);
+            assertThat(s.listens(8080)).isTrue();
+            assertThat(open.peek()).isNotEqualTo(-Errno.ECONNREFUSED);
+        }
+    }
+
+    private static long refusals(Scene s) {
+        return s.t.lines.stream().filter(line -> line.contains("8080")).count();
+    }
+
+    @Test
+    void tryingAgainWhileASetIsOnItsWayTakesNothingFromIt() {
+        try (var s = new Scene()) {
+            CompletableFuture<List<RuleState>> replaced = s.replace(many(10_000, 2_000));
+            CompletableFuture<List<RuleState>> again = s.t.plane.handle().retryForwards();
+            assertThat(s.await(replaced)).hasSize(2_000).noneMatch(RuleState::isRefused);
+            assertThat(again).isCompleted();
+        }
+    }
+
+    @Test
+    void planeThatHasEndedTriesNothing() {
+        var s = new Scene();
+        s.close();
+        assertThat(s.t.plane.handle().retryForwards()).isCompletedExceptionally();
     }
 }

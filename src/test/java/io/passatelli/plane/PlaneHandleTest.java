@@ -8,15 +8,21 @@ import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.link.SimLink;
 import io.passatelli.os.LinuxOs;
+import io.passatelli.os.Os;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** The door, used by other threads while the loop runs on the real kernel. */
 @Timeout(30)
@@ -66,7 +72,50 @@ class PlaneHandleTest {
         }
     }
 
-    private static DataPlane plane(LinuxOs os) {
+    /** The kernel, but that the next {@code faults} waits of the loop end in a way that no kernel knows. */
+    private static Os breaking(LinuxOs os, AtomicInteger faults) {
+        return (Os) Proxy.newProxyInstance(
+                PlaneHandleTest.class.getClassLoader(), new Class<?>[] {Os.class}, (self, method, arguments) -> {
+                    if (method.getName().equals("epollWait") && faults.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
+                        throw new AssertionError("broken");
+                    }
+                    try {
+                        return method.invoke(os, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
+    @Test
+    void brokenLoopGoesOnIfItIsTo() throws Exception {
+        AtomicInteger faults = new AtomicInteger();
+        List<Throwable> heard = new CopyOnWriteArrayList<>();
+        try (var os = new LinuxOs();
+                var plane = plane(breaking(os, faults))) {
+            PlaneHandle handle = plane.handle();
+            Thread loop = Thread.ofPlatform().start(() -> plane.run(heard::add));
+            handle.stats().get(10, TimeUnit.SECONDS);
+            faults.set(3);
+            for (int i = 0; i < 10; i++) {
+                assertThat(handle.stats().get(10, TimeUnit.SECONDS).guestUp()).isTrue();
+            }
+            assertThat(heard).hasSize(3).allMatch(fault -> "broken".equals(fault.getMessage()));
+            handle.stop();
+            loop.join();
+        }
+    }
+
+    @Test
+    void brokenLoopEndsWhereNobodyWantsItToGoOn() throws Exception {
+        try (var os = new LinuxOs();
+                var plane = plane(breaking(os, new AtomicInteger(1)))) {
+            assertThatThrownBy(plane::run).hasMessage("broken");
+            assertThat(plane.handle().stats()).isCompleted();
+        }
+    }
+
+    private static DataPlane plane(Os os) {
         var network = PlainNetwork.of(
                 new Cidr(Ip.parse(PlaneScenario.GUEST), 24), Ip.parse(PlaneScenario.GATEWAY), 1500, null);
         return new DataPlane(

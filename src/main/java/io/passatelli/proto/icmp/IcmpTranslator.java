@@ -109,10 +109,15 @@ public final class IcmpTranslator implements Handler {
         own = own(config);
         for (int i = 0; i < madeCount; i++) {
             PingFlow flow = made[i];
-            if (flow.fd != Os.NONE && (flow.isV4() ? ends4 : ends6)) {
+            if (flow.fd != Os.NONE && ((flow.isV4() ? ends4 : ends6) || isClosed(flow))) {
                 end(flow);
             }
         }
+    }
+
+    private boolean isClosed(PingFlow flow) {
+        addresses.toHost(flow.farHigh(), flow.farLow());
+        return addresses.isClosed();
     }
 
     private static Ip own(PlaneConfig config) {
@@ -252,6 +257,9 @@ public final class IcmpTranslator implements Handler {
         addresses.toHost(flow.farHigh(), flow.farLow());
         flow.hostHigh = addresses.high();
         flow.hostLow = addresses.low();
+        if (addresses.isClosed()) {
+            return Drop.HOST_CLOSED; // silent, as every other ping that nobody answers
+        }
         Drop drop = sockets.open(flow, nowNs);
         if (drop != Drop.NONE) {
             return drop;

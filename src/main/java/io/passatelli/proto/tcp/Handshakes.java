@@ -113,6 +113,9 @@ final class Handshakes implements ConnectionAcceptor {
         addresses.toHost(flow.farHigh(), flow.farLow(), flow.farPort());
         flow.hostHigh = addresses.high();
         flow.hostLow = addresses.low();
+        if (addresses.isClosed()) {
+            return refuse(flow, Drop.HOST_CLOSED);
+        }
         int rc = sockets.connect(flow);
         if (rc < 0) {
             return refuse(flow, TcpSockets.dropOf(-rc));

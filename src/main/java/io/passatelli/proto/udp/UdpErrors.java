@@ -142,6 +142,16 @@ final class UdpErrors {
 
     /** The host has no way to where the datagram {@code f} is to go; a router would say so, but of none to many, RFC 1122 §3.2.2, RFC 4443 §2.4. */
     void unreachable(Frame f, int queue, long nowNs) {
+        complain(f, queue, 0, nowNs); // 0: no route, in both families
+    }
+
+    /** The datagram {@code f} is for the host itself, which is closed to the guest: RFC 1812 §5.2.7.1 and RFC 4443 §3.1 have a word for that. */
+    void prohibited(Frame f, int queue, long nowNs) {
+        boolean v4 = Ip.isV4(f.srcHigh(), f.srcLow());
+        complain(f, queue, v4 ? Icmp4.PROHIBITED : Icmp6.PROHIBITED, nowNs);
+    }
+
+    private void complain(Frame f, int queue, int code, long nowNs) {
         if (guest.isOfMany(f.dstHigh(), f.dstLow()) || !mayTell(nowNs)) {
             return;
         }
@@ -159,7 +169,7 @@ final class UdpErrors {
         MemorySegment.copy(f.bytes(), f.payload(), error.payload, 0, quoted);
         boolean v4 = Ip.isV4(f.srcHigh(), f.srcLow());
         int type = v4 ? Icmp4.DESTINATION_UNREACHABLE : Icmp6.DESTINATION_UNREACHABLE;
-        tell(queue, type, 0, 0, error.payload, quoted); // 0: no route, in both families
+        tell(queue, type, code, 0, error.payload, quoted);
     }
 
     private void tell(int queue, int type, int code, int info, MemorySegment payload, int length) {

@@ -191,7 +191,7 @@ final class UdpFlows {
         return moved && !Ip.isLoopback(flow.hostHigh, flow.hostLow);
     }
 
-    /** Ends those of the guest that would lead elsewhere, or come from elsewhere, if they began now. */
+    /** Ends those of the guest that would lead elsewhere or nowhere, or come from elsewhere, if they began now. */
     void endMisled(AddressMap addresses) {
         for (int i = 0; i < madeCount; i++) {
             UdpFlow flow = made[i];
@@ -200,7 +200,7 @@ final class UdpFlows {
             }
             addresses.toHost(flow.farHigh(), flow.farLow(), flow.farPort());
             boolean elsewhere = addresses.high() != flow.hostHigh || addresses.low() != flow.hostLow;
-            if (elsewhere || isMoved(flow)) {
+            if (elsewhere || addresses.isClosed() || isMoved(flow)) {
                 owner.end(flow);
             }
         }

@@ -31,18 +31,21 @@ final class UdpSockets {
     private final SockAddr address = new SockAddr();
     private HostSide host4;
     private HostSide host6;
+    private boolean closed;
 
     UdpSockets(Os os, Counters counters, PlaneConfig config) {
         this.os = os;
         this.counters = counters;
         host4 = config.host4();
         host6 = config.host6();
+        closed = !config.closed().isEmpty();
     }
 
     /** Sockets opened from now on are as {@code config} says. */
     void adopt(PlaneConfig config) {
         host4 = config.host4();
         host6 = config.host6();
+        closed = !config.closed().isEmpty();
     }
 
     /**
@@ -91,6 +94,9 @@ final class UdpSockets {
         if (rc >= 0 && !v4) {
             rc = os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_V6ONLY, ON); // the port in IPv4 is another's
         }
+        if (rc >= 0 && closed && Ip.isMulticast(flow.hostHigh, flow.hostLow)) {
+            rc = leaveHostOut(fd, v4);
+        }
         if (rc >= 0) {
             rc = flow.from == null ? bindForGuest(flow, side, port) : bindForPeer(flow, side);
         }
@@ -103,6 +109,13 @@ final class UdpSockets {
         int ignored =
                 os.setOption(fd, Socket.IPPROTO_UDP, Socket.UDP_GRO, ON); // without it each datagram comes by itself
         return Drop.NONE;
+    }
+
+    /** Whom of a group the host itself is, or a socket of its own, does not hear the guest. */
+    private int leaveHostOut(int fd, boolean v4) {
+        return v4
+                ? os.setOption(fd, Socket.IPPROTO_IP, Socket.IP_MULTICAST_LOOP, 0)
+                : os.setOption(fd, Socket.IPPROTO_IPV6, Socket.IPV6_MULTICAST_LOOP, 0);
     }
 
     /** The chosen source and interface do not hold on the host's loopback: nothing there could answer. */

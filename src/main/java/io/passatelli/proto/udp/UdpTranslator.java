@@ -223,11 +223,15 @@ public final class UdpTranslator implements Handler {
 
     /** Makes the flow of {@link #key}, which the guest wants. */
     private Drop begin(Frame f, int queue, long nowNs) {
+        addresses.toHost(f.dstHigh(), f.dstLow(), Udp.dstPort(f.bytes(), f.l4()));
+        if (addresses.isClosed()) {
+            errors.prohibited(f, queue, nowNs);
+            return Drop.HOST_CLOSED;
+        }
         UdpFlow flow = flows.make(true);
         if (flow == null) {
             return Drop.FLOW_TABLE_FULL;
         }
-        addresses.toHost(f.dstHigh(), f.dstLow(), Udp.dstPort(f.bytes(), f.l4()));
         flow.hostHigh = addresses.high();
         flow.hostLow = addresses.low();
         Drop drop = flows.start(flow, key, nowNs);

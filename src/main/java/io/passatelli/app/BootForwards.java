@@ -1,0 +1,85 @@
+package io.passatelli.app;
+
+import io.passatelli.base.Clock;
+import io.passatelli.base.Limits;
+import io.passatelli.base.Log;
+import io.passatelli.config.PortForward;
+import io.passatelli.forward.RuleState;
+import io.passatelli.plane.PlaneHandle;
+import org.jspecify.annotations.Nullable;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The forwards that a VM begins with. A port that another process of the pod has, or that may not be had, is tried again, ever more rarely: who has it
+ * may leave, as Istio's proxy does where nobody told us of it. The others do not wait for it. Any thread.
+ */
+final class BootForwards {
+    private final PlaneHandle plane;
+    private final Clock clock;
+    private final Log log;
+    private final long memoryLimitBytes;
+
+    /** How many ports of each rule listen. */
+    private final Map<PortForward, Integer> listening = new HashMap<>();
+
+    private int retryMs;
+    private boolean due;
+    private long dueNs;
+
+    BootForwards(PlaneHandle plane, Clock clock, Log log, long memoryLimitBytes) {
+        this.plane = plane;
+        this.clock = clock;
+        this.log = log;
+        this.memoryLimitBytes = memoryLimitBytes;
+    }
+
+    /** From now on these, as far as they fit into memory. What becomes of them is not waited for. */
+    void set(List<PortForward> wanted) {
+        ForwardBudget budget = ForwardBudget.of(wanted, memoryLimitBytes);
+        if (budget.leftOut() != null) {
+            log.warn(budget.leftOut());
+        }
+        List<PortForward> rules = budget.rules();
+        rules.stream().limit(Limits.RULES_SAID).forEach(rule -> log.info("forwarding " + rule));
+        if (rules.size() > Limits.RULES_SAID) {
+            log.info("and " + (rules.size() - Limits.RULES_SAID) + " rules more");
+        }
+        synchronized (this) {
+            listening.clear();
+            retryMs = Limits.FORWARD_RETRY_FIRST_MS;
+            due = false;
+        }
+        var ignored = plane.replaceForwards(rules).whenComplete(this::onStates);
+    }
+
+    /** Tries again what could not be had, if it is time. */
+    void retry(long nowNs) {
+        synchronized (this) {
+            if (!due || dueNs - nowNs > 0) {
+                return;
+            }
+            due = false;
+            retryMs = Math.min(2 * retryMs, Limits.FORWARD_RETRY_MOST_MS);
+        }
+        var ignored = plane.retryForwards().whenComplete(this::onStates);
+    }
+
+    /** On the loop's thread. What cannot be had, the plane has said. */
+    private synchronized void onStates(@Nullable List<RuleState> states, @Nullable Throwable failure) {
+        boolean missing = states == null;
+        for (RuleState state : states == null ? List.<RuleState>of() : states) {
+            Integer before = listening.put(state.rule(), state.listeners());
+            if (before != null && before < state.listeners()) {
+                log.info("forwarding " + state.rule() + " now: " + state.listeners() + " of its ports listen, "
+                        + state.wanted() + " are wanted");
+            }
+            missing |= state.listeners() < state.wanted();
+        }
+        due = missing;
+        dueNs = clock.nowNs() + TimeUnit.MILLISECONDS.toNanos(retryMs);
+    }
+}

@@ -1,0 +1,138 @@
+package io.passatelli.app;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * When a sidecar ends. SIGTERM is not the end: the kubelet sends it to all containers of the pod when the guest only begins to shut down, and the
+ * guest wants its network until it has. What ends a sidecar is virt-launcher's word that QEMU is gone, QEMU's absence, and deadlines for what may never
+ * come. Any thread; times are a clock's that only goes forward, in ns.
+ */
+final class SidecarLife {
+    /** KubeVirt gives a VM so long to shut down where it does not say, s. */
+    static final int GRACE_S = 30;
+
+    /** What KubeVirt adds to that for the pod, s: after all of it the kubelet kills us, so we end a little earlier. */
+    private static final int POD_GRACE_S = 30;
+
+    private static final int EARLIER_S = 5;
+
+    /** After SIGTERM, for virt-launcher to say that QEMU is gone, s: it says so one second behind QEMU's end. */
+    private static final int LAST_WORD_S = 5;
+
+    /** No call at all: whoever should call is not there. */
+    private static final int NEVER_CALLED_S = 600;
+
+    /** Defined, and QEMU did not come: on a migration's target it may take long. */
+    private static final int NEVER_CAME_S = 900;
+
+    /** QEMU was there and is gone, and nobody says so: virt-launcher went with it. */
+    private static final int GONE_S = 120;
+
+    private final long startNs;
+    private boolean called;
+    private long calledNs;
+    private boolean up;
+    private boolean came;
+    private long goneNs;
+    private boolean terminated;
+    private long terminatedNs;
+    private boolean shutDown;
+    private int graceS = GRACE_S;
+    private final Semaphore news = new Semaphore(0);
+
+    SidecarLife(long startNs) {
+        this.startNs = startNs;
+    }
+
+    /** virt-launcher called. */
+    synchronized void onCall(long nowNs) {
+        called = true;
+        calledNs = nowNs;
+    }
+
+    /** The VM has so long to shut down. */
+    synchronized void grace(int seconds) {
+        graceS = seconds;
+    }
+
+    synchronized void onGuestUp() {
+        up = true;
+        came = true;
+    }
+
+    synchronized void onGuestDown(long nowNs) {
+        up = false;
+        goneNs = nowNs;
+        changed();
+    }
+
+    /** virt-launcher says that QEMU is gone. */
+    synchronized void onShutdown() {
+        shutDown = true;
+        changed();
+    }
+
+    synchronized void onTerminate(long nowNs) {
+        if (!terminated) {
+            terminated = true;
+            terminatedNs = nowNs;
+            changed();
+        }
+    }
+
+    /** Whether QEMU is, or was, connected: from then on a guest lives by what it was told. */
+    synchronized boolean hasCome() {
+        return came;
+    }
+
+    /** Why it is over; null: it is not. */
+    synchronized @Nullable String end(long nowNs) {
+        if (shutDown) {
+            return "virt-launcher says that QEMU has ended";
+        }
+        if (terminated) {
+            return endOfTerminated(nowNs);
+        }
+        if (up) {
+            return null;
+        }
+        if (came) {
+            return isOver(goneNs, GONE_S, nowNs) ? "QEMU has been gone for " + GONE_S + " s" : null;
+        }
+        if (called) {
+            return isOver(calledNs, NEVER_CAME_S, nowNs)
+                    ? "QEMU did not come within " + NEVER_CAME_S + " s of the last hook call"
+                    : null;
+        }
+        return isOver(startNs, NEVER_CALLED_S, nowNs)
+                ? "virt-launcher did not call within " + NEVER_CALLED_S + " s"
+                : null;
+    }
+
+    private @Nullable String endOfTerminated(long nowNs) {
+        int graceInAllS = graceS + POD_GRACE_S - EARLIER_S;
+        if (isOver(terminatedNs, graceInAllS, nowNs)) {
+            return "SIGTERM came " + graceInAllS + " s ago, and the pod's time is over";
+        }
+        long sinceNs = came && goneNs - terminatedNs > 0 ? goneNs : terminatedNs;
+        return !up && isOver(sinceNs, LAST_WORD_S, nowNs) ? "SIGTERM came, and there is no QEMU" : null;
+    }
+
+    private static boolean isOver(long sinceNs, int seconds, long nowNs) {
+        return nowNs - sinceNs >= TimeUnit.SECONDS.toNanos(seconds);
+    }
+
+    private void changed() {
+        news.release();
+    }
+
+    /** Waits until something that may be the end has happened since the last call, or for so long. */
+    void await(long mostMs) throws InterruptedException {
+        if (news.tryAcquire(mostMs, TimeUnit.MILLISECONDS)) {
+            news.drainPermits();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+package io.passatelli.lab;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+import static org.assertj.core.api.Assertions.fail;
+
+/**
+ * A virt-launcher pod without Kubernetes: in the pod of a {@link Lab} a compute container with a real libvirtd, and containers of sidecars as
+ * KubeVirt runs them, which share the volume of the hook sockets. See src/test/launcher/README.md. All of it ends with {@link #close}, and with
+ * this JVM at the latest.
+ */
+public final class LibvirtLab implements AutoCloseable {
+    /** Which libvirtd: of user 107 without capabilities, as KubeVirt runs it, or of root, as with its feature gate Root. */
+    public enum Mode {
+        SESSION,
+        SYSTEM
+    }
+
+    private static final Path POD = Command.ROOT.resolve("src/test/launcher/pod");
+    private static final Duration START = Duration.ofSeconds(40);
+    private static final Duration LIMIT = Duration.ofSeconds(60);
+    private static final long PAUSE_MS = 50;
+
+    private final Lab lab;
+    private final Mode mode;
+    private final List<Process> processes = new ArrayList<>();
+
+    private LibvirtLab(Lab lab, Mode mode) {
+        this.lab = lab;
+        this.mode = mode;
+    }
+
+    /** Makes the pod and waits until its libvirt answers. */
+    public static LibvirtLab up(Mode mode) throws IOException, InterruptedException {
+        LibvirtLab made = new LibvirtLab(Lab.up(), mode);
+        boolean isUp = false;
+        try {
+            made.startCompute();
+            isUp = true;
+        } finally {
+            if (!isUp) {
+                made.close();
+            }
+        }
+        return made;
+    }
+
+    private void startCompute() throws IOException, InterruptedException {
+        Process compute = start("compute", "compute", mode.name().toLowerCase(Locale.ROOT), directory());
+        long end = System.nanoTime() + START.toNanos();
+        while (!Files.exists(lab.directory().resolve("run/libvirt/libvirt-sock"))
+                || pod("virsh", directory(), "version").exitCode() != 0) {
+            if (!compute.isAlive() || System.nanoTime() > end) {
+                fail(
+                        "libvirtd does not answer; it said %s",
+                        transcript("compute").lines());
+            }
+            Thread.sleep(PAUSE_MS);
+        }
+    }
+
+    /** The network that the pod is in: its peer is the node, and whoever else is there. */
+    public Lab network() {
+        return lab;
+    }
+
+    public Mode mode() {
+        return mode;
+    }
+
+    /** The volume of the hook sockets, with one directory for each sidecar, as the compute container sees it. */
+    public Path hooks() {
+        return lab.directory().resolve("hooks");
+    }
+
+    /** Runs a command in the container of a sidecar, as a user without rights; what it prints is in {@link #transcript}{@code (name)}. */
+    public Process startSidecar(String name, String... command) throws IOException {
+        List<String> words = new ArrayList<>(List.of("sidecar"));
+        if (mode == Mode.SYSTEM) {
+            words.addAll(List.of("-u", "0"));
+        }
+        words.addAll(List.of(directory(), name));
+        words.addAll(List.of(command));
+        return start(name, words.toArray(String[]::new));
+    }
+
+    /** What a container has printed. */
+    public Transcript transcript(String name) {
+        return new Transcript(lab.directory().resolve(name + ".log"));
+    }
+
+    /** Defines a domain in libvirt, with a kernel and a script of ours in it, and starts it. */
+    public LibvirtGuest start(byte[] domainXml, String script) throws IOException, InterruptedException {
+        Path xml = Files.write(lab.directory().resolve("given.xml"), domainXml);
+        Path file = Files.writeString(lab.directory().resolve("script"), script);
+        String name = pod("define", directory(), xml.toString(), file.toString())
+                .succeeded()
+                .out()
+                .strip();
+        virsh("start", name);
+        return new LibvirtGuest(this, name);
+    }
+
+    /** What virsh prints, which has to end well. */
+    public String virsh(String... words) throws IOException, InterruptedException {
+        List<String> all = new ArrayList<>(List.of("virsh", directory()));
+        all.addAll(List.of(words));
+        return pod(all.toArray(String[]::new)).succeeded().out();
+    }
+
+    private Command pod(String... words) throws IOException, InterruptedException {
+        return Command.run(LIMIT, words(words));
+    }
+
+    private Process start(String name, String... words) throws IOException {
+        Path log = transcript(name).file();
+        Process process = new ProcessBuilder(lab.inPod(words(words)))
+                .directory(Command.ROOT.toFile())
+                .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+                .start();
+        processes.add(process);
+        return process;
+    }
+
+    private static List<String> words(String... words) {
+        List<String> all = new ArrayList<>(List.of(POD.toString()));
+        all.addAll(List.of(words));
+        return all;
+    }
+
+    private String directory() {
+        return lab.directory().toString();
+    }
+
+    @Override
+    public void close() {
+        processes.forEach(Command::kill);
+        for (Process process : processes) {
+            try {
+                process.waitFor();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        lab.close();
+    }
+}
