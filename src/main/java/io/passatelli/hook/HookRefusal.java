@@ -1,5 +1,7 @@
 package io.passatelli.hook;
 
+import io.passatelli.base.HookLimits;
+
 /** A call of virt-launcher that is not fulfilled. One sentence for the VM's owner, who finds it in the event SyncFailed; virt-launcher asks again. */
 public final class HookRefusal extends Exception {
     private static final long serialVersionUID = 1;

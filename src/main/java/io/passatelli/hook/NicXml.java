@@ -1,5 +1,6 @@
 package io.passatelli.hook;
 
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Mac;
 import org.jspecify.annotations.Nullable;
 import org.w3c.dom.Document;

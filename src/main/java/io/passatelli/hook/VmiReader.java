@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import io.passatelli.base.HookLimits;
 import io.passatelli.config.Annotations;
 import io.passatelli.config.PortForward;
 import io.passatelli.config.PortForward.Protocol;

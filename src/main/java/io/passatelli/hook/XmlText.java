@@ -1,5 +1,6 @@
 package io.passatelli.hook;
 
+import io.passatelli.base.HookLimits;
 import org.w3c.dom.Attr;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;

@@ -1,5 +1,6 @@
 package io.passatelli.hook;
 
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Mac;
 import io.passatelli.config.PortForward;
 import org.junit.jupiter.api.Test;

@@ -1,5 +1,6 @@
 package io.passatelli.hook;
 
+import io.passatelli.base.HookLimits;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
