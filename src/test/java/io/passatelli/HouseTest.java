@@ -97,9 +97,6 @@ class HouseTest {
     static final ArchRule hook = room("hook..", "base", "config");
 
     @ArchTest
-    static final ArchRule hook = room("hook..", "base", "config");
-
-    @ArchTest
     static final ArchRule everyClassHasARoom = classes()
             .should()
             .resideInAnyPackage(packages(

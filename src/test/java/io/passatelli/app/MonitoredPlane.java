@@ -68,9 +68,10 @@ public final class MonitoredPlane {
     private static void obey(DataPlane plane, HookTimes hooks) {
         try (var commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             for (String line = commands.readLine(); "define".equals(line); line = commands.readLine()) {
-                try (var timed = hooks.begin(HookTimes.Call.ON_DEFINE_DOMAIN)) {
+                hooks.time(HookTimes.Call.ON_DEFINE_DOMAIN, () -> {
                     Thread.sleep(ANSWER_MS);
-                }
+                    return "";
+                });
                 System.out.println("defined");
             }
         } catch (IOException | InterruptedException e) {

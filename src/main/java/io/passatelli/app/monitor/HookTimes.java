@@ -25,10 +25,9 @@ public final class HookTimes {
         }
     }
 
-    /** An answer that is being made; closed when it is. */
-    public interface Timed extends AutoCloseable {
-        @Override
-        void close();
+    /** Makes the answer to a call. */
+    public interface Answer<T, E extends Exception> {
+        T make() throws E;
     }
 
     private final Clock clock;
@@ -44,11 +43,19 @@ public final class HookTimes {
         }
     }
 
-    /** A call has come: {@code try (var timed = times.begin(…)) { answer it }}. */
-    public synchronized Timed begin(Call call) {
+    /** A call has come: what {@code answer} makes, and how long that takes, whether it succeeds or not. */
+    public <T, E extends Exception> T time(Call call, Answer<T, E> answer) throws E {
+        long beginNs = begin();
+        try {
+            return answer.make();
+        } finally {
+            end(call, beginNs);
+        }
+    }
+
+    private synchronized long begin() {
         underWay++;
-        long beginNs = clock.nowNs();
-        return () -> end(call, beginNs);
+        return clock.nowNs();
     }
 
     private synchronized void end(Call call, long beginNs) {
