@@ -85,7 +85,7 @@ say "Set-up and build"
 "$root/scripts/setup.sh" demo-kubevirt | sed 's/^/   /'
 . "$root/scripts/jdk.sh" || fail "there is no JDK to build with"
 make --no-print-directory -s -C "$root" build 2>&1 | sed 's/^/   /' || fail "the build failed"
-(cd "$root" && mvn -B -ntp -q -Dstyle.color=never test-compile dependency:build-classpath \
+(cd "$root" && mvn -B -ntp -q -Dstyle.color=never dependency:build-classpath \
     -Dmdep.includeScope=test "-Dmdep.outputFile=$work/classpath") 2>&1 | sed 's/^/   /' || fail "the build failed"
 classes=$root/target/test-classes:$root/target/classes:$(cat "$work/classpath")
 note "the guest is Debian's $(cat "$("$root/src/test/guest/build")/kernel")"
