@@ -10,7 +10,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Log;
 import org.jspecify.annotations.Nullable;
 
@@ -109,11 +109,11 @@ public final class HookServer implements AutoCloseable {
                 .withChildOption(ChannelOption.ALLOCATOR, UnpooledByteBufAllocator.DEFAULT)
                 .withChildOption(ChannelOption.SO_KEEPALIVE, null) // gRPC sets it; a UNIX socket has none
                 .directExecutor()
-                .flowControlWindow(Limits.HOOK_WINDOW_BYTES)
-                .maxInboundMessageSize(Limits.HOOK_MESSAGE_BYTES)
+                .flowControlWindow(HookLimits.WINDOW_BYTES)
+                .maxInboundMessageSize(HookLimits.MESSAGE_BYTES)
                 .maxConcurrentCallsPerConnection(1)
-                .maxConnectionAge(Limits.HOOK_CONNECTION_S, TimeUnit.SECONDS)
-                .maxConnectionAgeGrace(Limits.HOOK_CONNECTION_GRACE_S, TimeUnit.SECONDS);
+                .maxConnectionAge(HookLimits.CONNECTION_S, TimeUnit.SECONDS)
+                .maxConnectionAgeGrace(HookLimits.CONNECTION_GRACE_S, TimeUnit.SECONDS);
         services.definitions().forEach(builder::addService);
         return builder.build();
     }
@@ -157,15 +157,15 @@ public final class HookServer implements AutoCloseable {
         }
         services.close();
         try {
-            if (!server.shutdown().awaitTermination(Limits.HOOK_CLOSE_MS, TimeUnit.MILLISECONDS)) {
+            if (!server.shutdown().awaitTermination(HookLimits.CLOSE_MS, TimeUnit.MILLISECONDS)) {
                 server.shutdownNow();
             }
         } catch (InterruptedException e) {
             server.shutdownNow();
             Thread.currentThread().interrupt();
         }
-        loop.shutdownGracefully(0, Limits.HOOK_CLOSE_MS, TimeUnit.MILLISECONDS)
-                .awaitUninterruptibly(Limits.HOOK_CLOSE_MS);
+        loop.shutdownGracefully(0, HookLimits.CLOSE_MS, TimeUnit.MILLISECONDS)
+                .awaitUninterruptibly(HookLimits.CLOSE_MS);
     }
 
     private @Nullable Object fileKeyOrNull() {
@@ -183,7 +183,7 @@ public final class HookServer implements AutoCloseable {
         @Override
         public void channelRead(ChannelHandlerContext context, Object accepted) {
             open.removeIf(connection -> !connection.isOpen());
-            if (open.size() == Limits.HOOK_CONNECTIONS) {
+            if (open.size() == HookLimits.CONNECTIONS) {
                 ChannelFuture unused = open.removeFirst().close();
             }
             open.addLast((Channel) accepted);

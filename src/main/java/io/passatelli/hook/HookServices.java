@@ -7,7 +7,7 @@ import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Log;
 import io.passatelli.hook.proto.info.HookPoint;
 import io.passatelli.hook.proto.info.InfoGrpc;
@@ -55,7 +55,7 @@ final class HookServices implements AutoCloseable {
                 1,
                 0,
                 TimeUnit.SECONDS,
-                new ArrayBlockingQueue<>(Limits.HOOK_CALLS_WAITING),
+                new ArrayBlockingQueue<>(HookLimits.CALLS_WAITING),
                 Thread.ofPlatform().name("hook-calls").daemon().factory());
     }
 
@@ -168,7 +168,7 @@ final class HookServices implements AutoCloseable {
     public void close() {
         thread.shutdown();
         try {
-            if (!thread.awaitTermination(Limits.HOOK_CLOSE_MS, TimeUnit.MILLISECONDS)) {
+            if (!thread.awaitTermination(HookLimits.CLOSE_MS, TimeUnit.MILLISECONDS)) {
                 log.warn("a hook call has not ended");
             }
         } catch (InterruptedException e) {

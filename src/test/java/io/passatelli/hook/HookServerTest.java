@@ -5,7 +5,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.netty.channel.nio.NioEventLoopGroup;
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Log;
 import io.passatelli.hook.proto.info.HookPoint;
 import io.passatelli.hook.proto.info.InfoGrpc;
@@ -247,9 +247,9 @@ class HookServerTest {
     @Test
     void whatIsTooLongIsRefusedWithTheBound() throws Exception {
         server(calls).publish();
-        Status status = refusal(define(ByteString.copyFrom(new byte[Limits.HOOK_MESSAGE_BYTES])));
+        Status status = refusal(define(ByteString.copyFrom(new byte[HookLimits.MESSAGE_BYTES])));
         assertThat(status.getCode()).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
-        assertThat(status.getDescription()).contains("exceeds maximum size " + Limits.HOOK_MESSAGE_BYTES);
+        assertThat(status.getDescription()).contains("exceeds maximum size " + HookLimits.MESSAGE_BYTES);
         assertThat(callbacks().onDefineDomain(define(XML)).getDomainXML().isEmpty())
                 .isFalse();
     }

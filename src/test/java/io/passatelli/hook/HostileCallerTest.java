@@ -1,7 +1,7 @@
 package io.passatelli.hook;
 
 import com.google.protobuf.ByteString;
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Log;
 import io.passatelli.hook.proto.v1alpha3.OnDefineDomainParams;
 import org.junit.jupiter.api.AfterEach;
@@ -199,7 +199,7 @@ class HostileCallerTest {
 
     @Test
     void callersThatNeverFinishKeepNobodyOut() throws Exception {
-        for (int i = 0; i < Limits.HOOK_CONNECTIONS; i++) {
+        for (int i = 0; i < HookLimits.CONNECTIONS; i++) {
             SocketChannel slow = connect();
             send(slow, define(1_000).limit(200 + i));
         }
@@ -212,7 +212,7 @@ class HostileCallerTest {
         for (int i = 0; i < 200; i++) {
             many.add(connect());
         }
-        for (SocketChannel old : many.subList(0, many.size() - Limits.HOOK_CONNECTIONS)) {
+        for (SocketChannel old : many.subList(0, many.size() - HookLimits.CONNECTIONS)) {
             awaitEnd(old);
         }
         assertBoots();
@@ -222,7 +222,7 @@ class HostileCallerTest {
     @Test
     void aMessageThatNeverEndsEndsAtTheBound() throws Exception {
         SocketChannel channel = connect();
-        ByteBuffer request = define(Limits.HOOK_MESSAGE_BYTES);
+        ByteBuffer request = define(HookLimits.MESSAGE_BYTES);
         Thread writer = Thread.ofVirtual().start(() -> {
             try {
                 send(channel, request); // held up by flow control at the latest
@@ -245,7 +245,7 @@ class HostileCallerTest {
         awaitEnd(silent);
         awaitEnd(unfinished);
         assertThat(Duration.ofNanos(System.nanoTime() - begin).toSeconds())
-                .isLessThan(Limits.HOOK_CONNECTION_S * 11L / 10 + 2L * Limits.HOOK_CONNECTION_GRACE_S + 1);
+                .isLessThan(HookLimits.CONNECTION_S * 11L / 10 + 2L * HookLimits.CONNECTION_GRACE_S + 1);
         assertBoots();
     }
 }

@@ -27,9 +27,6 @@ class LibvirtDefinesNetnsTest {
     private static final Duration LIMIT = Duration.ofSeconds(30);
     private static LibvirtLab lab;
 
-    @TempDir
-    Path directory;
-
     @BeforeAll
     static void up() throws IOException, InterruptedException {
         lab = LibvirtLab.up(LibvirtLab.Mode.SESSION);
@@ -49,12 +46,13 @@ class LibvirtDefinesNetnsTest {
 
     @ParameterizedTest
     @MethodSource("definable")
-    void whatWeAnswerIsDefinedAndValid(Recording call) throws Exception {
+    void whatWeAnswerIsDefinedAndValid(Recording call, @TempDir Path directory) throws Exception {
         Vmi vmi = call.parsed();
         for (Transport transport : Transport.values()) {
             boolean isTried = transport == Transport.STREAM || call.isLast();
             if (isTried && RecordingsTest.mayBe(transport, vmi)) {
-                Element domain = defined(DomainXml.apply(call.xml(), vmi, DomainXmlTest.settings(transport)));
+                Element domain =
+                        defined(DomainXml.apply(call.xml(), vmi, DomainXmlTest.settings(transport)), directory);
                 String ours = XmlShape.interfaces(domain).stream()
                         .filter(its -> XmlShape.alias(its).equals("ua-default"))
                         .map(XmlShape::of)
@@ -81,7 +79,7 @@ class LibvirtDefinesNetnsTest {
     }
 
     /** As libvirt keeps it. */
-    private Element defined(byte[] xml) throws Exception {
+    private static Element defined(byte[] xml, Path directory) throws Exception {
         String text = new String(xml, StandardCharsets.UTF_8).replace("<domain type=\"kvm\"", "<domain type=\"qemu\"");
         Path given = Files.writeString(directory.resolve("given.xml"), text);
         lab.virsh("define", given.toString());

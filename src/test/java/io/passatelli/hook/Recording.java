@@ -60,7 +60,7 @@ final class Recording {
         return xml;
     }
 
-    /** What a stub answered with which the VM ran; empty: none is recorded. */
+    /** What a stub answered; empty: none is recorded. */
     byte[] returned() {
         return returned;
     }

@@ -1,0 +1,208 @@
+"""
+The KubeVirt sidecar: how long until virt-launcher can see its hook socket, what that costs, how fast it answers on 200 millicores, and its memory.
+
+Called by scripts/bench-sidecar.sh as root, with the name of a lab (scripts/lab.sh) that is up: the sidecar runs in its pod as uid 107, in cgroups
+(v1: cpu, cpuacct, memory) of its own.
+"""
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from table import ROOT, Table
+
+POD = f"{sys.argv[1]}-pod"
+ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 7)
+PROGRAM = str(ROOT / "target/passatelli/bin/passatelli")
+USER = 107
+RECORDED = ROOT / "src/test/resources/kubevirt/domain/stream/default-nonroot"
+CALLS = [(RECORDED / f"call{n}.xml").read_bytes() for n in (1, 2, 3)]
+VMI = (RECORDED / "vmi.json").read_bytes()
+PERIOD_US = 100_000
+PATIENCE_S = 60
+IDLE_S = 10
+
+
+class Groups:
+    """One cgroup in each hierarchy, below ours."""
+
+    numbers = itertools.count()
+
+    def __init__(self, millicores=None):
+        own = dict(line.split(":")[1:3] for line in Path("/proc/self/cgroup").read_text().splitlines())
+        name = f"passatelli-bench-{os.getpid()}-{next(self.numbers)}"
+        self.paths = {c: Path("/sys/fs/cgroup") / c / own[c].lstrip("/") / name for c in ("cpu", "cpuacct", "memory")}
+        for path in self.paths.values():
+            path.mkdir()
+        if millicores:
+            (self.paths["cpu"] / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+            (self.paths["cpu"] / "cpu.cfs_quota_us").write_text(str(millicores * PERIOD_US // 1_000))
+
+    def cpu_seconds(self):
+        """Of all that ran in it, the launcher's shell too."""
+        return int((self.paths["cpuacct"] / "cpuacct.usage").read_text()) / 1e9
+
+    def pids(self):
+        return [int(pid) for pid in (self.paths["cpu"] / "cgroup.procs").read_text().split()]
+
+    def close(self):
+        deadline = time.monotonic() + PATIENCE_S
+        while self.pids():
+            if time.monotonic() > deadline:
+                raise SystemExit("the sidecar does not end")
+            time.sleep(0.01)
+        for path in self.paths.values():
+            path.rmdir()
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack("!I", len(payload))[1:] + bytes([kind, flags]) + struct.pack("!I", stream) + payload
+
+
+def field(number, content):
+    length, varint = len(content), b""
+    while length >= 0x80:
+        varint, length = varint + bytes([length & 0x7F | 0x80]), length >> 7
+    return bytes([number << 3 | 2]) + varint + bytes([length]) + content
+
+
+def request(method, message):
+    """A gRPC call in HTTP/2 frames, headers as literals without indexing."""
+    names = [(":method", "POST"), (":scheme", "http"), (":path", method), (":authority", "localhost")]
+    names += [("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", "20S")]
+    headers = b"".join(b"\0" + bytes([len(n)]) + n.encode() + bytes([len(v)]) + v.encode() for n, v in names)
+    data = b"\0" + struct.pack("!I", len(message)) + message
+    pieces = [data[at : at + 16_384] for at in range(0, len(data), 16_384)]
+    frames = [frame(0, 0, 1, piece) for piece in pieces[:-1]] + [frame(0, 1, 1, pieces[-1])]
+    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) + frame(1, 4, 1, headers) + b"".join(frames)
+
+
+def call(path, method, message=b""):
+    """Milliseconds from the connection to the end of a good answer."""
+    began = time.perf_counter()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(PATIENCE_S)
+        link.connect(str(path))
+        link.sendall(request(method, message))
+        data, answered = b"", False
+        while True:
+            while len(data) < 9 or len(data) < 9 + int.from_bytes(data[:3], "big"):
+                more = link.recv(65_536)
+                if not more:
+                    raise SystemExit(f"the sidecar closed the connection in {method}")
+                data += more
+            length, kind, flags = int.from_bytes(data[:3], "big"), data[3], data[4]
+            data = data[9 + length :]
+            answered = answered or kind == 0
+            if kind == 1 and flags & 1:
+                if not answered:
+                    raise SystemExit(f"the sidecar refused {method}")
+                return (time.perf_counter() - began) * 1e3
+
+
+class Sidecar:
+    """Until its socket is there: `seconds`, and `cpu` seconds of all that ran."""
+
+    def __init__(self, millicores=None):
+        self.groups = Groups(millicores)
+        self.hooks = Path(tempfile.mkdtemp())
+        os.chown(self.hooks, USER, USER)
+        join = "".join(f"echo $$ > {path}/cgroup.procs; " for path in self.groups.paths.values())
+        shell = f'{join} exec setpriv --reuid {USER} --regid {USER} --clear-groups "$@"'
+        words = ["ip", "netns", "exec", POD, "sh", "-c", shell, "sh", PROGRAM, "sidecar", "--hook-directory", str(self.hooks)]
+        env = {"PATH": os.environ["PATH"], "CONTAINER_NAME": "hook-sidecar-0", "NETWORK_BINDING_PLUGIN_NAME": "passatelli"}
+        self.socket = self.hooks / "passatelli-hook-sidecar-0.sock"
+        began = time.perf_counter()
+        self.process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
+        while not self.socket.exists():
+            if self.process.poll() is not None or time.perf_counter() - began > PATIENCE_S:
+                raise SystemExit("the sidecar did not start")
+            time.sleep(0.0005)
+        self.seconds = time.perf_counter() - began
+        self.cpu = self.groups.cpu_seconds()
+
+    def info(self):
+        return call(self.socket, "/kubevirt.hooks.info.Info/Info")
+
+    def define(self):
+        """A VM's start: the slowest of its calls."""
+        method = "/kubevirt.hooks.v1alpha3.Callbacks/OnDefineDomain"
+        return max(call(self.socket, method, field(1, xml) + field(2, VMI)) for xml in CALLS)
+
+    def connect(self):
+        """As QEMU would."""
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        link.connect(str(self.hooks / "net/0.sock"))
+        return link
+
+    def private_mib(self):
+        text = Path(f"/proc/{self.groups.pids()[0]}/smaps_rollup").read_text()
+        return int(re.search(r"Private_Dirty:\s+(\d+) kB", text).group(1)) / 1024
+
+    def close(self):
+        call(self.socket, "/kubevirt.hooks.v1alpha3.Callbacks/Shutdown")
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            raise SystemExit("the sidecar does not end after Shutdown") from None
+        self.groups.close()
+        shutil.rmtree(self.hooks)
+
+
+def ready(millicores):
+    sidecar = Sidecar(millicores)
+    sidecar.close()
+    return sidecar.seconds, sidecar.cpu
+
+
+def answers(millicores):
+    """Milliseconds of the first Info, and of the slowest OnDefineDomain of the first start."""
+    sidecar = Sidecar(millicores)
+    try:
+        return sidecar.info(), sidecar.define()
+    finally:
+        sidecar.close()
+
+
+def at_rest():
+    """MiB, and milliseconds of processor time in a second, with a guest that says nothing."""
+    sidecar = Sidecar()
+    try:
+        sidecar.info()
+        sidecar.define()
+        with sidecar.connect():
+            time.sleep(3)  # what the start set in motion has ended
+            before = sidecar.groups.cpu_seconds()
+            time.sleep(IDLE_S)
+            spent = sidecar.groups.cpu_seconds() - before
+            return sidecar.private_mib(), spent / IDLE_S * 1e3
+    finally:
+        sidecar.close()
+
+
+def main():
+    table = Table("sidecar")
+    fast = [ready(None) for _ in range(ROUNDS)]
+    table.row("hook-ready-2cores", "s", [seconds for seconds, _ in fast])
+    table.row("hook-cpu", "s", [cpu for _, cpu in fast])
+    table.row("hook-ready-200m", "s", [ready(200)[0] for _ in range(ROUNDS)])
+    slow = [answers(200) for _ in range(ROUNDS)]
+    table.row("info-200m", "ms", [info for info, _ in slow])
+    table.row("define-200m", "ms", [define for _, define in slow])
+    rest = [at_rest() for _ in range(3)]
+    table.row("memory-stage1", "MiB", [memory for memory, _ in rest])
+    table.row("idle-cpu", "ms/s", [cpu for _, cpu in rest])
+    table.finish()
+
+
+main()
