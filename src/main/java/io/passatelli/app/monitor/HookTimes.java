@@ -25,9 +25,10 @@ public final class HookTimes {
         }
     }
 
-    /** Makes the answer to a call. */
-    public interface Answer<T, E extends Exception> {
-        T make() throws E;
+    /** An answer that is being made; closed when it is. */
+    public interface Timed extends AutoCloseable {
+        @Override
+        void close();
     }
 
     private final Clock clock;
@@ -43,19 +44,11 @@ public final class HookTimes {
         }
     }
 
-    /** A call has come: what {@code answer} makes, and how long that takes, whether it succeeds or not. */
-    public <T, E extends Exception> T time(Call call, Answer<T, E> answer) throws E {
-        long beginNs = begin();
-        try {
-            return answer.make();
-        } finally {
-            end(call, beginNs);
-        }
-    }
-
-    private synchronized long begin() {
+    /** A call has come: {@code try (var _ = times.begin(…)) { answer it }}. */
+    public synchronized Timed begin(Call call) {
         underWay++;
-        return clock.nowNs();
+        long beginNs = clock.nowNs();
+        return () -> end(call, beginNs);
     }
 
     private synchronized void end(Call call, long beginNs) {
