@@ -20,7 +20,7 @@ FUZZ_METHODS = 'FrameFuzzTest\#parseKeepsItsPromises' 'FrameFuzzTest\#extensionH
     'RequestFuzzTest\#anyLineHasOneAnswer' 'VmiFuzzTest\#anyBytesAreAVmiOrRefused' \
     'DomainXmlFuzzTest\#anyBytesAreADomainOrRefused'
 
-.PHONY: help build reproducible test-quick test demo bench-start bench-udp bench-stream bench-tap bench-forwards bench-syscalls bench-sidecar bench-jmh fuzz sim mutants format clean
+.PHONY: help build reproducible test-quick test demo demo-kubevirt bench-start bench-udp bench-stream bench-tap bench-forwards bench-syscalls bench-sidecar bench-jmh fuzz sim mutants format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -46,6 +46,9 @@ test: ## set up, build and run all tests: also those in namespaces and with gues
 
 demo: ## a guest in QEMU gets its address from passt and reaches the network (root)
 	@scripts/demo.sh
+
+demo-kubevirt: ## a VM that real libvirt starts through the KubeVirt sidecar, without a cluster (root)
+	@scripts/demo-kubevirt.sh
 
 bench-start: ## how long it takes until passt serves, and how much memory it then has
 	@$(setup) bench

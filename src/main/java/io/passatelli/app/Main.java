@@ -15,6 +15,7 @@ public final class Main {
         String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
         return switch (role) {
             case "passt" -> PasstCommand.run(rest);
+            case "sidecar" -> SidecarCommand.run(rest);
             case "qrap" -> QrapCommand.run(rest);
             case "ctl" -> CtlCommand.run(rest);
             case "-h", "--help" -> usage(ExitCode.OK);
@@ -35,6 +36,7 @@ public final class Main {
                         Usage: passatelli ROLE [OPTIONS]
                         Roles:
                           passt   the network of a QEMU guest, on a UNIX socket (-netdev stream)
+                          sidecar the network of a KubeVirt VM, in its pod
                           qrap    runs QEMU with a connection to a passt as its network
                           ctl     asks a running role that was started with --control
                         'passatelli ROLE --help' lists a role's options.""");

@@ -113,7 +113,7 @@ final class SidecarLife {
     }
 
     private @Nullable String endOfTerminated(long nowNs) {
-        int graceInAllS = graceS + POD_GRACE_S - EARLIER_S;
+        long graceInAllS = (long) graceS + POD_GRACE_S - EARLIER_S;
         if (isOver(terminatedNs, graceInAllS, nowNs)) {
             return "SIGTERM came " + graceInAllS + " s ago, and the pod's time is over";
         }
@@ -121,7 +121,7 @@ final class SidecarLife {
         return !up && isOver(sinceNs, LAST_WORD_S, nowNs) ? "SIGTERM came, and there is no QEMU" : null;
     }
 
-    private static boolean isOver(long sinceNs, int seconds, long nowNs) {
+    private static boolean isOver(long sinceNs, long seconds, long nowNs) {
         return nowNs - sinceNs >= TimeUnit.SECONDS.toNanos(seconds);
     }
 

@@ -2,6 +2,7 @@ package io.passatelli.app;
 
 import io.passatelli.app.monitor.Monitor;
 import io.passatelli.app.monitor.Monitored;
+import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.plane.PlaneStats;
 
@@ -17,7 +18,7 @@ import java.util.concurrent.TimeoutException;
  */
 final class StageTwo implements Runnable {
     /** Less than this is not enough for a plane with many flows and Quarkus beside it, bytes. */
-    static final long LEAST_MEMORY_BYTES = 192L << 20;
+    static final long LEAST_MEMORY_BYTES = Limits.SIDECAR_WHOLE_LEAST_BYTES;
 
     /** QEMU has connected, and no call has come: it has started, and does not fail at once. */
     static final long SETTLED_NS = TimeUnit.SECONDS.toNanos(5);

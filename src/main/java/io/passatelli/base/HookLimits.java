@@ -1,6 +1,6 @@
 package io.passatelli.base;
 
-/** {@link Limits} of the hook socket, where virt-launcher calls. */
+/** {@link Limits} of the hook socket, where virt-launcher calls, and of what it sends there. */
 public final class HookLimits {
     /** A message on the hook socket, bytes: a VMI of 1.5 MiB, which is as large as etcd takes them, and a domain's XML of as much. */
     public static final int MESSAGE_BYTES = 3 << 20;
@@ -22,6 +22,36 @@ public final class HookLimits {
 
     /** How long the end of the hook server waits for a call that runs, and then for its answer to be sent, ms. */
     public static final int CLOSE_MS = 1_000;
+
+    /** A VMI in JSON, bytes: etcd keeps objects of up to 1.5 MiB, and gRPC takes messages of up to 4 MiB. */
+    public static final int VMI_BYTES = 4 << 20;
+
+    /** Objects and arrays within each other in a VMI: the deepest part of its schema, affinity, has half of it. */
+    public static final int VMI_DEPTH = 64;
+
+    /** Interfaces, and networks, of a VMI: a machine has fewer places for them. */
+    public static final int VMI_INTERFACES = 256;
+
+    /** Ports that a VMI's interface lists, each one rule. */
+    public static final int VMI_PORTS = 4_096;
+
+    /** Annotations of ours on a VMI: there are seven, the others are mistakes. */
+    public static final int VMI_ANNOTATIONS = 64;
+
+    /** A domain in XML, bytes; an ordinary one has 10 KB. */
+    public static final int DOMAIN_XML_BYTES = 4 << 20;
+
+    /** Its tags and attributes, both ends of an element counted: as a tree each takes a hundred bytes and more. */
+    public static final int DOMAIN_XML_PARTS = 120_000;
+
+    /** Elements within each other in it: libvirt's schema has a tenth. */
+    public static final int DOMAIN_XML_DEPTH = 100;
+
+    /** Pairs of queues of a vhost-user NIC. */
+    public static final int VHOST_QUEUES = 8;
+
+    /** A sentence that KubeVirt is told, characters: an event's message has at most 1,024, and KubeVirt writes something in front. */
+    public static final int REFUSAL_CHARS = 600;
 
     private HookLimits() {}
 }

@@ -338,36 +338,6 @@ public final class Limits {
     /** Its characters: so many of the longest items fit, in quotes too. */
     public static final int FORWARD_TEXT_CHARS = 12 << 10;
 
-    /** A VMI in JSON, bytes: etcd keeps objects of up to 1.5 MiB, and gRPC takes messages of up to 4 MiB. */
-    public static final int VMI_BYTES = 4 << 20;
-
-    /** Objects and arrays within each other in a VMI: the deepest part of its schema, affinity, has half of it. */
-    public static final int VMI_DEPTH = 64;
-
-    /** Interfaces, and networks, of a VMI: a machine has fewer places for them. */
-    public static final int VMI_INTERFACES = 256;
-
-    /** Ports that a VMI's interface lists, each one rule. */
-    public static final int VMI_PORTS = 4_096;
-
-    /** Annotations of ours on a VMI: there are seven, the others are mistakes. */
-    public static final int VMI_ANNOTATIONS = 64;
-
-    /** A domain in XML, bytes; an ordinary one has 10 KB. */
-    public static final int DOMAIN_XML_BYTES = 4 << 20;
-
-    /** Its tags and attributes, both ends of an element counted: as a tree each takes a hundred bytes and more. */
-    public static final int DOMAIN_XML_PARTS = 120_000;
-
-    /** Elements within each other in it: libvirt's schema has a tenth. */
-    public static final int DOMAIN_XML_DEPTH = 100;
-
-    /** Pairs of queues of a vhost-user NIC. */
-    public static final int VHOST_QUEUES = 8;
-
-    /** A sentence that KubeVirt is told, characters: an event's message has at most 1,024, and KubeVirt writes something in front. */
-    public static final int REFUSAL_CHARS = 600;
-
     /** What a listening port costs the kernel and us, bytes: socket, file and watch, measured with 37,000 of TCP. */
     public static final int FORWARD_LISTENER_BYTES = 4 << 10;
 

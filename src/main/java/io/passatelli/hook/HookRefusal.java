@@ -1,6 +1,6 @@
 package io.passatelli.hook;
 
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 
 /** A call of virt-launcher that is not fulfilled. One sentence for the VM's owner, who finds it in the event SyncFailed; virt-launcher asks again. */
 public final class HookRefusal extends Exception {
@@ -33,8 +33,8 @@ public final class HookRefusal extends Exception {
             } else {
                 out.append(String.format("\\u%04x", (int) c));
             }
-            if (out.length() > Limits.REFUSAL_CHARS) {
-                return out.substring(0, Limits.REFUSAL_CHARS - 3) + "...";
+            if (out.length() > HookLimits.REFUSAL_CHARS) {
+                return out.substring(0, HookLimits.REFUSAL_CHARS - 3) + "...";
             }
         }
         return out.toString();

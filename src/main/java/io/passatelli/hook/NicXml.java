@@ -1,6 +1,6 @@
 package io.passatelli.hook;
 
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Mac;
 import org.jspecify.annotations.Nullable;
 import org.w3c.dom.Document;
@@ -90,7 +90,7 @@ final class NicXml {
         Element source = XmlTree.add(its, "source", "type", "unix", "path", settings.socketPath(), "mode", "client");
         XmlTree.add(source, "reconnect", "enabled", "yes", "timeout", "1");
         its.insertBefore(source, its.getFirstChild());
-        int queues = vmi.machine().multiqueue() ? Math.min(vmi.machine().cpus(), Limits.VHOST_QUEUES) : 1;
+        int queues = vmi.machine().multiqueue() ? Math.min(vmi.machine().cpus(), HookLimits.VHOST_QUEUES) : 1;
         if (queues > 1) {
             XmlTree.add(its, "driver", "name", "vhost", "queues", Integer.toString(queues));
         }

@@ -19,6 +19,7 @@ import java.util.Map;
  * @param interfaces names of all interfaces, in their order
  * @param machine what the domain depends on
  * @param migrating a migration of it is under way: whoever is asked now is its target, and what it answers is not used
+ * @param graceSeconds how long its guest may take to shut down
  * @param warnings one sentence each: what is not as it should be, though it can be lived with
  */
 public record Vmi(
@@ -31,9 +32,13 @@ public record Vmi(
         List<String> interfaces,
         Machine machine,
         boolean migrating,
+        int graceSeconds,
         List<String> warnings) {
     /** Name of our binding where virt-launcher does not tell it: KubeVirt before 1.9. */
     public static final String BINDING = "passatelli";
+
+    /** What KubeVirt takes where the VMI does not say how long its guest may take to shut down. */
+    static final int GRACE_SECONDS = 30;
 
     /** The pod's interface where the VMI does not tell it. */
     static final String POD_INTERFACE = "eth0";

@@ -7,7 +7,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import io.passatelli.config.Annotations;
 import io.passatelli.config.PortForward;
 import io.passatelli.config.PortForward.Protocol;
@@ -23,9 +23,9 @@ import java.util.Map;
 final class VmiReader {
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxNestingDepth(Limits.VMI_DEPTH)
-                    .maxDocumentLength(Limits.VMI_BYTES)
-                    .maxStringLength(Limits.VMI_BYTES)
+                    .maxNestingDepth(HookLimits.VMI_DEPTH)
+                    .maxDocumentLength(HookLimits.VMI_BYTES)
+                    .maxStringLength(HookLimits.VMI_BYTES)
                     .build())
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
@@ -60,12 +60,13 @@ final class VmiReader {
     private boolean hugepages;
     private boolean confidential;
     private boolean tdx;
+    private int graceSeconds = Vmi.GRACE_SECONDS;
     private boolean migrationState;
     private boolean migrationOver;
 
     VmiReader(byte[] json, String binding) throws HookRefusal {
-        if (json.length > Limits.VMI_BYTES) {
-            throw new HookRefusal("the VMI has " + json.length + " bytes of JSON, more than " + Limits.VMI_BYTES);
+        if (json.length > HookLimits.VMI_BYTES) {
+            throw new HookRefusal("the VMI has " + json.length + " bytes of JSON, more than " + HookLimits.VMI_BYTES);
         }
         nics = new Nics(binding);
         try {
@@ -106,6 +107,7 @@ final class VmiReader {
                 nics.names(),
                 machine,
                 migrationState && !migrationOver,
+                graceSeconds,
                 warnings);
     }
 
@@ -140,7 +142,7 @@ final class VmiReader {
     private void annotation(String key) throws IOException, HookRefusal {
         if (key.startsWith(Annotations.PREFIX)) {
             annotations.put(key, text());
-            atMost(Limits.VMI_ANNOTATIONS, annotations.size(), "annotations that begin with " + Annotations.PREFIX);
+            atMost(HookLimits.VMI_ANNOTATIONS, annotations.size(), "annotations that begin with " + Annotations.PREFIX);
         } else {
             label(key);
         }
@@ -151,6 +153,7 @@ final class VmiReader {
             case "architecture" -> architecture = text();
             case "networks" -> array(this::network);
             case "domain" -> object(this::domain);
+            case "terminationGracePeriodSeconds" -> graceSeconds = number(Integer.MAX_VALUE);
             default -> in.skipChildren();
         }
     }
@@ -166,7 +169,7 @@ final class VmiReader {
             }
         });
         nics.networks.add(network);
-        atMost(Limits.VMI_INTERFACES, nics.networks.size(), "networks");
+        atMost(HookLimits.VMI_INTERFACES, nics.networks.size(), "networks");
     }
 
     private void domain(String member) throws IOException, HookRefusal {
@@ -226,7 +229,7 @@ final class VmiReader {
             }
         });
         nics.interfaces.add(nic);
-        atMost(Limits.VMI_INTERFACES, nics.interfaces.size(), "interfaces");
+        atMost(HookLimits.VMI_INTERFACES, nics.interfaces.size(), "interfaces");
     }
 
     private void port(List<PortForward> ports) throws IOException, HookRefusal {
@@ -245,7 +248,7 @@ final class VmiReader {
             throw wrong("a port from 1 to " + PORT_MAX + " is wanted");
         }
         ports.add(new PortForward(its.protocol, null, null, its.port, its.port, its.port));
-        atMost(Limits.VMI_PORTS, ports.size(), "ports");
+        atMost(HookLimits.VMI_PORTS, ports.size(), "ports");
     }
 
     private Protocol protocol() throws IOException, HookRefusal {
@@ -281,7 +284,7 @@ final class VmiReader {
             }
         });
         // the guest's agent adds what the guest has, without a name: a guest full of containers has thousands
-        if (!its.name.isEmpty() && nics.podInterfaces.size() < Limits.VMI_INTERFACES) {
+        if (!its.name.isEmpty() && nics.podInterfaces.size() < HookLimits.VMI_INTERFACES) {
             nics.podInterfaces.put(its.name, its.podInterface);
         }
     }

@@ -1,6 +1,6 @@
 package io.passatelli.hook;
 
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import org.w3c.dom.Attr;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
@@ -53,9 +53,9 @@ final class XmlText {
             factory.setAttribute(XMLConstants.ACCESS_EXTERNAL_DTD, "");
             factory.setAttribute(XMLConstants.ACCESS_EXTERNAL_SCHEMA, "");
             // the JDK counts long texts with character references in them among entities, of which there are no others
-            factory.setAttribute("jdk.xml.maxGeneralEntitySizeLimit", Integer.toString(Limits.DOMAIN_XML_BYTES));
-            factory.setAttribute("jdk.xml.totalEntitySizeLimit", Integer.toString(Limits.DOMAIN_XML_BYTES));
-            factory.setAttribute("jdk.xml.maxElementDepth", Integer.toString(Limits.DOMAIN_XML_DEPTH));
+            factory.setAttribute("jdk.xml.maxGeneralEntitySizeLimit", Integer.toString(HookLimits.DOMAIN_XML_BYTES));
+            factory.setAttribute("jdk.xml.totalEntitySizeLimit", Integer.toString(HookLimits.DOMAIN_XML_BYTES));
+            factory.setAttribute("jdk.xml.maxElementDepth", Integer.toString(HookLimits.DOMAIN_XML_DEPTH));
         } catch (ParserConfigurationException e) {
             throw new IllegalStateException("the JDK's XML parser is another one", e);
         }
@@ -95,8 +95,9 @@ final class XmlText {
         if (xml.length == 0) {
             throw new HookRefusal("the domain XML is empty");
         }
-        if (xml.length > Limits.DOMAIN_XML_BYTES) {
-            throw new HookRefusal("the domain XML has " + xml.length + " bytes, more than " + Limits.DOMAIN_XML_BYTES);
+        if (xml.length > HookLimits.DOMAIN_XML_BYTES) {
+            throw new HookRefusal(
+                    "the domain XML has " + xml.length + " bytes, more than " + HookLimits.DOMAIN_XML_BYTES);
         }
         int parts = 0;
         for (byte b : xml) {
@@ -104,8 +105,9 @@ final class XmlText {
                 parts++;
             }
         }
-        if (parts > Limits.DOMAIN_XML_PARTS) {
-            throw new HookRefusal("the domain XML has more than " + Limits.DOMAIN_XML_PARTS + " tags and attributes");
+        if (parts > HookLimits.DOMAIN_XML_PARTS) {
+            throw new HookRefusal(
+                    "the domain XML has more than " + HookLimits.DOMAIN_XML_PARTS + " tags and attributes");
         }
     }
 

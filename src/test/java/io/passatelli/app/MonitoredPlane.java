@@ -19,10 +19,10 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
-import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.concurrent.CountDownLatch;
 
 /**
  * A plane with stage 2 beside it, as a program: arguments are the socket of its link, the port of stage 2, and the memory limit, MiB. Says on standard
@@ -34,7 +34,7 @@ public final class MonitoredPlane {
 
     private MonitoredPlane() {}
 
-    public static void main(String[] args) throws Exception {
+    public static void main(String[] args) {
         hearSigterm();
         Log log = new Log(Log.Level.INFO, (level, line) -> System.out.println(level + " " + line));
         Clock clock = Clock.system();
@@ -54,7 +54,7 @@ public final class MonitoredPlane {
             System.out.println("listening");
             plane.run();
         }
-        System.exit(0); // Quarkus has threads that would keep the process
+        Runtime.getRuntime().halt(0); // Quarkus has threads that would keep the process
     }
 
     private static StreamSocket listen(LinuxOs os, String path) {
@@ -68,7 +68,7 @@ public final class MonitoredPlane {
     private static void obey(DataPlane plane, HookTimes hooks) {
         try (var commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             for (String line = commands.readLine(); "define".equals(line); line = commands.readLine()) {
-                try (var timed = hooks.begin(HookTimes.Call.ON_DEFINE_DOMAIN)) {
+                try (var _ = hooks.begin(HookTimes.Call.ON_DEFINE_DOMAIN)) {
                     Thread.sleep(ANSWER_MS);
                 }
                 System.out.println("defined");
@@ -80,16 +80,16 @@ public final class MonitoredPlane {
         }
     }
 
-    /** As the sidecar does; the class is the JDK's own, and javac warns of whoever names it. */
-    private static void hearSigterm() throws ReflectiveOperationException {
-        Class<?> signal = Class.forName("sun.misc.Signal");
-        Class<?> handler = Class.forName("sun.misc.SignalHandler");
-        Object heard =
-                Proxy.newProxyInstance(handler.getClassLoader(), new Class<?>[] {handler}, (proxy, method, args) -> {
-                    System.out.println("SIGTERM");
-                    return null;
-                });
-        signal.getMethod("handle", signal, handler)
-                .invoke(null, signal.getConstructor(String.class).newInstance("TERM"), heard);
+    /** As the sidecar does: the JVM answers SIGTERM with its shutdown hooks, and goes on until all have returned. */
+    private static void hearSigterm() {
+        CountDownLatch never = new CountDownLatch(1);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            System.out.println("SIGTERM");
+            try {
+                never.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }));
     }
 }

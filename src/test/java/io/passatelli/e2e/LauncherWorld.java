@@ -21,8 +21,8 @@ final class LauncherWorld {
     static final String GUESTS_PAGE = "the guest's page\n";
     static final Duration LIMIT = Duration.ofSeconds(30);
 
-    private static final Path RECORDED =
-            Command.ROOT.resolve("src/test/resources/kubevirt/domain/stream/default-nonroot");
+    /** The VM, of the resources' kubevirt/domain. */
+    static final String RECORDED = "stream/default-nonroot";
 
     /** Each boot is the same; what comes then is told by way of the shell at the guest's port 22. */
     static final String GUEST = """
@@ -59,7 +59,10 @@ final class LauncherWorld {
 
     /** A file of the recorded VM's. */
     static byte[] recorded(String name) throws IOException {
-        return Files.readAllBytes(RECORDED.resolve(name));
+        return Files.readAllBytes(Command.ROOT
+                .resolve("src/test/resources/kubevirt/domain")
+                .resolve(RECORDED)
+                .resolve(name));
     }
 
     /** The recorded VMI with port 80 in its spec, and an annotation that leads to its shell. */

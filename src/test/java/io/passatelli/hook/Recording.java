@@ -17,12 +17,15 @@ final class Recording {
     private final byte[] vmi;
     private final byte[] xml;
     private final byte[] returned;
+    private final boolean last;
 
     private Recording(Path file) throws IOException {
         name = ROOT.relativize(file).toString().replace(".xml", "");
         vmi = Files.readAllBytes(file.resolveSibling("vmi.json"));
         xml = Files.readAllBytes(file);
         Path answer = Path.of(file.toString().replace(".xml", ".returned.xml"));
+        int call = name.charAt(name.length() - 1) - '0';
+        last = Files.notExists(file.resolveSibling("call" + (call + 1) + ".xml"));
         returned = Files.exists(answer) ? Files.readAllBytes(answer) : new byte[0];
     }
 
@@ -57,9 +60,14 @@ final class Recording {
         return xml;
     }
 
-    /** What a stub answered with which the VM ran; empty: none is recorded. */
+    /** What a stub answered; empty: none is recorded. */
     byte[] returned() {
         return returned;
+    }
+
+    /** Whether no other call of the same boot follows. */
+    boolean isLast() {
+        return last;
     }
 
     Vmi parsed() throws HookRefusal {

@@ -1,6 +1,6 @@
 package io.passatelli.hook;
 
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Mac;
 import io.passatelli.config.PortForward;
 import org.junit.jupiter.api.Test;
@@ -249,22 +249,22 @@ class VmiTest {
 
     @Test
     void everythingIsBounded() {
-        String many = IntStream.rangeClosed(0, Limits.VMI_INTERFACES)
+        String many = IntStream.rangeClosed(0, HookLimits.VMI_INTERFACES)
                 .mapToObj(i -> "{\"name\":\"n" + i + "\"}")
                 .collect(Collectors.joining(","));
         assertThatThrownBy(() -> new VmiJson().interfaces(many).parsed()).hasMessageContaining("256 interfaces");
         assertThatThrownBy(() -> new VmiJson().networks(many).parsed()).hasMessageContaining("256 networks");
-        String annotations = IntStream.rangeClosed(0, Limits.VMI_ANNOTATIONS)
+        String annotations = IntStream.rangeClosed(0, HookLimits.VMI_ANNOTATIONS)
                 .mapToObj(i -> "\"passatelli.io/a" + i + "\":\"\"")
                 .collect(Collectors.joining(","));
         assertThatThrownBy(() -> new VmiJson().annotations(annotations).parsed())
                 .hasMessageContaining("64 annotations");
-        String ports = "{\"port\":1},".repeat(Limits.VMI_PORTS) + "{\"port\":1}";
+        String ports = "{\"port\":1},".repeat(HookLimits.VMI_PORTS) + "{\"port\":1}";
         assertThatThrownBy(() -> VmiJson.withNic("\"ports\":[" + ports + "]").parsed())
                 .hasMessageContaining("4096 ports");
-        String deep = "\"other\":" + "[".repeat(Limits.VMI_DEPTH) + "]".repeat(Limits.VMI_DEPTH);
+        String deep = "\"other\":" + "[".repeat(HookLimits.VMI_DEPTH) + "]".repeat(HookLimits.VMI_DEPTH);
         assertThatThrownBy(() -> new VmiJson().status(deep).parsed()).hasMessageContaining("depth");
-        assertThatThrownBy(() -> Vmi.parse(new byte[Limits.VMI_BYTES + 1], null))
+        assertThatThrownBy(() -> Vmi.parse(new byte[HookLimits.VMI_BYTES + 1], null))
                 .hasMessageContaining("bytes of JSON");
         assertThatThrownBy(() -> Vmi.parse(new byte[0], null)).hasMessage("the VMI is empty");
         assertThatThrownBy(() -> Vmi.parse(new byte[] {'{', '"', (byte) 0xff, '"', ':', '1', '}'}, null))

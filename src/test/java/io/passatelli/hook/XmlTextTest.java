@@ -1,6 +1,6 @@
 package io.passatelli.hook;
 
-import io.passatelli.base.Limits;
+import io.passatelli.base.HookLimits;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -85,15 +85,15 @@ class XmlTextTest {
 
     @Test
     void sizeDepthAndNumberOfPartsAreBounded() throws HookRefusal {
-        assertThatThrownBy(() -> XmlText.parse(new byte[Limits.DOMAIN_XML_BYTES + 1]))
+        assertThatThrownBy(() -> XmlText.parse(new byte[HookLimits.DOMAIN_XML_BYTES + 1]))
                 .isInstanceOf(HookRefusal.class)
                 .hasMessageContaining("bytes, more than");
-        assertRefused("<domain>" + "<a/>".repeat(Limits.DOMAIN_XML_PARTS) + "</domain>", "tags and attributes");
+        assertRefused("<domain>" + "<a/>".repeat(HookLimits.DOMAIN_XML_PARTS) + "</domain>", "tags and attributes");
         assertRefused(
-                "<domain>" + "<a>".repeat(Limits.DOMAIN_XML_DEPTH) + "</a>".repeat(Limits.DOMAIN_XML_DEPTH)
+                "<domain>" + "<a>".repeat(HookLimits.DOMAIN_XML_DEPTH) + "</a>".repeat(HookLimits.DOMAIN_XML_DEPTH)
                         + "</domain>",
                 "depth");
-        int deepest = Limits.DOMAIN_XML_DEPTH - 1;
+        int deepest = HookLimits.DOMAIN_XML_DEPTH - 1;
         assertThat(again("<domain>" + "<a>".repeat(deepest) + "</a>".repeat(deepest) + "</domain>"))
                 .contains("<a/>");
     }

@@ -44,7 +44,7 @@ public final class HookTimes {
         }
     }
 
-    /** A call has come: {@code try (var timed = times.begin(…)) { answer it }}. */
+    /** A call has come: {@code try (var _ = times.begin(…)) { answer it }}. */
     public synchronized Timed begin(Call call) {
         underWay++;
         long beginNs = clock.nowNs();

@@ -2,7 +2,6 @@ package io.passatelli.proto.tcp;
 
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
-import io.passatelli.base.PoolUse;
 import io.passatelli.os.Memory;
 
 import java.lang.foreign.Arena;
@@ -55,11 +54,6 @@ final class ChunkPool {
 
     void give(int chunk) {
         free[freeCount++] = chunk;
-    }
-
-    /** How much of it is in use, under the name {@code pool}. */
-    PoolUse use(String pool) {
-        return new PoolUse(pool, (long) (free.length - freeCount) * CHUNK, (long) free.length * CHUNK);
     }
 
     int free() {

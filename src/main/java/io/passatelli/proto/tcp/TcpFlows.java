@@ -2,6 +2,7 @@ package io.passatelli.proto.tcp;
 
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
+import io.passatelli.base.PoolUse;
 import io.passatelli.base.TimerWheel;
 import io.passatelli.flow.Descriptors;
 import io.passatelli.flow.FlowKey;
@@ -120,10 +121,12 @@ final class TcpFlows {
                 established,
                 pools.totals().resent,
                 pools.totals().timeOuts,
-                List.of(
-                        pools.stashes().use("stash"),
-                        pools.ahead().use("ahead"),
-                        pools.flights().use("flight")));
+                List.of(use("stash", pools.stashes()), use("ahead", pools.ahead()), use("flight", pools.flights())));
+    }
+
+    private static PoolUse use(String name, ChunkPool pool) {
+        return new PoolUse(
+                name, (long) (pool.size() - pool.free()) * ChunkPool.CHUNK, (long) pool.size() * ChunkPool.CHUNK);
     }
 
     /** Has the loop watch the flow's socket. False: it cannot (ENOSPC, epoll_ctl(2)). */

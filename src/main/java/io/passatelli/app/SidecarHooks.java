@@ -1,0 +1,219 @@
+package io.passatelli.app;
+
+import io.passatelli.app.monitor.HookTimes;
+import io.passatelli.base.Clock;
+import io.passatelli.base.Log;
+import io.passatelli.config.Annotations;
+import io.passatelli.config.DesiredForwards;
+import io.passatelli.config.EphemeralPorts;
+import io.passatelli.config.PlaneConfig;
+import io.passatelli.hook.DomainXml;
+import io.passatelli.hook.HookCalls;
+import io.passatelli.hook.HookRefusal;
+import io.passatelli.hook.Transport;
+import io.passatelli.hook.Vmi;
+import io.passatelli.host.Conntrack;
+import io.passatelli.host.GuestNetworks;
+import io.passatelli.host.HostDiscovery;
+import io.passatelli.host.HostNetwork;
+import io.passatelli.host.HostWatch;
+import io.passatelli.host.LocalPorts;
+import io.passatelli.host.NetworkPlan;
+import io.passatelli.host.ResolvConf;
+import io.passatelli.link.LoopbackSocket;
+import io.passatelli.os.Os;
+import io.passatelli.plane.PlaneHandle;
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+
+/**
+ * What the sidecar does when virt-launcher calls: the answer, and what the VMI asks of the plane. The calls of one boot are alike, and come again
+ * after a failure with what the user has mended meanwhile: the plane follows until QEMU has come, for from then on a guest lives by what it was told.
+ */
+final class SidecarHooks implements HookCalls, AutoCloseable {
+    private final SidecarOptions options;
+    private final Os os;
+    private final Clock clock;
+    private final JsonLog json;
+    private final Log log;
+    private final SidecarLife life;
+    private final HookTimes times;
+    private final EphemeralPorts ephemeral = LocalPorts.ephemeral(LocalPorts.PATH);
+    private @Nullable PlaneHandle plane;
+    private @Nullable LoopbackSocket loopback;
+    private @Nullable BootForwards forwards;
+    private @Nullable PlaneConfig first;
+    private @Nullable VmiSettings settings;
+    private @Nullable HostWatch hostWatch;
+    private boolean closed;
+
+    /** What hooks work with. */
+    record Parts(SidecarOptions options, Os os, Clock clock, JsonLog json, Log log, SidecarLife life) {}
+
+    SidecarHooks(Parts parts) {
+        options = parts.options();
+        os = parts.os();
+        clock = parts.clock();
+        json = parts.json();
+        log = parts.log();
+        life = parts.life();
+        times = new HookTimes(clock);
+    }
+
+    /** The network of a pod of which no VMI is known yet. Throws {@link IOException} with one sentence. */
+    PlaneConfig begin() throws IOException {
+        PlaneConfig plan = GuestNetworks.plan(
+                        VmiSettings.pod().build(), HostDiscovery.discover(os), ResolvConf.EMPTY, ephemeral)
+                .plane();
+        first = plan;
+        return plan;
+    }
+
+    /** Whom calls reach from now on; {@code door} is opened if a VM's QEMU is to come by it. */
+    synchronized void serve(PlaneHandle handle, BootForwards its, LoopbackSocket door) {
+        plane = handle;
+        forwards = its;
+        loopback = door;
+    }
+
+    @Override
+    public synchronized byte[] onDefineDomain(byte[] domainXml, byte[] vmiJson) throws HookRefusal {
+        try (var _ = times.begin(HookTimes.Call.ON_DEFINE_DOMAIN)) {
+            return define(domainXml, vmiJson);
+        }
+    }
+
+    private byte[] define(byte[] domainXml, byte[] vmiJson) throws HookRefusal {
+        life.onCall(clock.nowNs());
+        Vmi vmi = Vmi.parse(vmiJson, options.bindingName());
+        json.vm(vmi.namespace() + "/" + vmi.name());
+        HostNetwork host = host();
+        VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
+        byte[] answer = DomainXml.apply(domainXml, vmi, xmlSettings(asked));
+        take(asked, host);
+        life.grace(vmi.graceSeconds());
+        return answer;
+    }
+
+    /** The same, but for its consequences: so that all of it was run once when it counts. */
+    HookCalls rehearsal() {
+        return new HookCalls() {
+            @Override
+            public byte[] onDefineDomain(byte[] domainXml, byte[] vmiJson) throws HookRefusal {
+                Vmi vmi = Vmi.parse(vmiJson, null);
+                HostNetwork host = host();
+                VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
+                byte[] answer = DomainXml.apply(domainXml, vmi, xmlSettings(asked));
+                plan(asked, host);
+                return answer;
+            }
+
+            @Override
+            public void onShutdown() {}
+        };
+    }
+
+    @Override
+    public void onShutdown() {
+        try (var _ = times.begin(HookTimes.Call.SHUTDOWN)) {
+            life.onShutdown();
+        }
+    }
+
+    /** When calls came, and how long the answers took. */
+    HookTimes times() {
+        return times;
+    }
+
+    private DomainXml.Settings xmlSettings(VmiSettings asked) {
+        return new DomainXml.Settings(asked.transport(), options.socketOfQemu(), asked.mtu());
+    }
+
+    private HostNetwork host() throws HookRefusal {
+        try {
+            return HostDiscovery.discover(os);
+        } catch (IOException e) {
+            throw new HookRefusal("the pod's network cannot be looked at: " + e.getMessage());
+        }
+    }
+
+    private void take(VmiSettings asked, HostNetwork host) throws HookRefusal {
+        if (asked.equals(settings) || closed) {
+            return;
+        }
+        if (life.hasCome()) {
+            settings = asked; // said once
+            log.warn(
+                    "the VMI asks for something else than when QEMU came, which has no effect before the VM starts again");
+            return;
+        }
+        NetworkPlan plan = plan(asked, host);
+        openDoor(asked.transport());
+        unfollow(); // it would give the plane the old network again
+        if (plane == null || forwards == null || !plane.adopt(plan.plane())) {
+            throw new HookRefusal("the network is too busy to begin with a VM, and is asked again");
+        }
+        settings = asked;
+        asked.remarks().forEach(log::warn);
+        plan.remarks().forEach(log::warn);
+        log.info("guest network: " + plan.summary() + "; MTU " + asked.mtu() + ", transport " + asked.transport());
+        follow(asked, plan, plane);
+        forwards.set(asked.forwards());
+    }
+
+    /** QEMU does not try a second time: it listens before the call is answered. The other door is open in any case. */
+    private void openDoor(Transport transport) throws HookRefusal {
+        if (transport != Transport.STREAM_TCP || loopback == null) {
+            return;
+        }
+        try {
+            loopback.listen(DesiredForwards.STREAM_TCP_PORT);
+        } catch (IOException e) {
+            throw new HookRefusal(Annotations.TRANSPORT + ": " + transport + ": " + e.getMessage());
+        }
+    }
+
+    private NetworkPlan plan(VmiSettings asked, HostNetwork host) throws HookRefusal {
+        try {
+            NetworkPlan plan = GuestNetworks.plan(asked.options(), host, resolvConf(), ephemeral)
+                    .udpTimeouts(Conntrack.udpTimeouts(Conntrack.PATH));
+            return first == null ? plan : plan.services(first.services());
+        } catch (IllegalArgumentException e) {
+            throw new HookRefusal("the guest's network cannot be made: " + e.getMessage());
+        }
+    }
+
+    private ResolvConf resolvConf() {
+        try {
+            return ResolvConf.read(ResolvConf.PATH);
+        } catch (IOException e) {
+            log.warn(e.getMessage() + ", so no resolver of the pod is told to the guest");
+            return ResolvConf.EMPTY;
+        }
+    }
+
+    private void follow(VmiSettings asked, NetworkPlan plan, PlaneHandle handle) {
+        try {
+            hostWatch = HostWatch.start(
+                    new HostWatch.Surroundings(os, clock, asked.options(), ephemeral, ResolvConf.PATH),
+                    plan,
+                    new HostFollower(handle, clock, log));
+        } catch (IOException e) {
+            log.warn(e.getMessage() + ", so the guest keeps the network that it is told now");
+        }
+    }
+
+    private void unfollow() {
+        if (hostWatch != null) {
+            hostWatch.close();
+            hostWatch = null;
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        unfollow();
+    }
+}

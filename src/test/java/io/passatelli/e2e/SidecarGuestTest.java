@@ -1,0 +1,141 @@
+package io.passatelli.e2e;
+
+import io.passatelli.hook.LauncherDouble;
+import io.passatelli.hook.RecordedBoot;
+import io.passatelli.lab.Command;
+import io.passatelli.lab.Lab;
+import io.passatelli.lab.LibvirtGuest;
+import io.passatelli.lab.LibvirtLab;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+import static io.passatelli.e2e.LauncherWorld.CONTAINER;
+import static io.passatelli.e2e.LauncherWorld.GUESTS_PAGE;
+import static io.passatelli.e2e.LauncherWorld.LIMIT;
+import static io.passatelli.e2e.LauncherWorld.SHELL;
+import static io.passatelli.e2e.LauncherWorld.SOCKET;
+import static org.assertj.core.api.Assertions.assertThat;
+
+/** The sidecar from its start to its end: virt-launcher's calls as recorded, a real libvirt, and a real guest. */
+@Tag("guest")
+class SidecarGuestTest {
+    private static final int BOOTS = 5;
+    /** Neither declared nor annotated. */
+    private static final int OTHER_PORT = 8081;
+
+    @ParameterizedTest
+    @EnumSource
+    void vmBootsRebootsAndGoesOff(LibvirtLab.Mode mode) throws Exception {
+        try (LibvirtLab lab = LibvirtLab.up(mode);
+                LauncherDouble launcher = new LauncherDouble(lab.hooks(), 1)) {
+            LauncherWorld.servePage(lab.network());
+            Process sidecar = startSidecar(lab);
+            launcher.collect(LIMIT);
+            hasNoRights(sidecar, mode);
+
+            LibvirtGuest guest = lab.start(launcher.sync(boot()), LauncherWorld.GUEST);
+            String first = guest.said("ready");
+            assertThat(guest.console()).contains(LauncherWorld.SEEN_BY_THE_GUEST);
+            String mac = guest.said("mac");
+            List<String> connection = guest.connections(SOCKET);
+            assertThat(connection).hasSize(1);
+            isReached(lab, guest);
+
+            guest.order(SHELL, "reboot -f");
+            assertThat(guest.said("ready", 2)).isNotEqualTo(first);
+            assertThat(guest.said("mac", 2)).isEqualTo(mac);
+            assertThat(guest.connections(SOCKET)).isEqualTo(connection);
+            isReached(lab, guest);
+
+            guest.order(SHELL, "poweroff -f");
+            guest.awaitOff();
+            launcher.shutdown();
+            endsWell(lab, sidecar);
+        }
+    }
+
+    /** As a node's probes come, and as others do. */
+    private static void isReached(LibvirtLab lab, LibvirtGuest guest) throws Exception {
+        for (String from : List.of(Lab.PEER, Lab.GATEWAY)) {
+            assertThat(LauncherWorld.page(lab, from, 80).succeeded().out()).isEqualTo(GUESTS_PAGE);
+        }
+        assertThat(guest.tell(SHELL, "echo $((6 * 7))")).isEqualTo("42\n");
+        assertThat(LauncherWorld.page(lab, Lab.PEER, OTHER_PORT).err()).contains("Failed to connect");
+    }
+
+    @Test
+    void vmsBootInARowAndNoInfoIsLate() throws Exception {
+        try (LibvirtLab lab = LibvirtLab.up(LibvirtLab.Mode.SESSION)) {
+            for (int boot = 1; boot <= BOOTS; boot++) {
+                clean(lab.hooks().resolve(CONTAINER));
+                try (LauncherDouble launcher = new LauncherDouble(lab.hooks(), 1)) {
+                    Process sidecar = startSidecar(lab);
+                    launcher.collect(LIMIT); // which panics if Info is late
+                    LibvirtGuest guest = lab.start(launcher.sync(boot()), "lease && ping -c 1 10.77.0.3");
+                    assertThat(guest.said("lease.ip", boot)).isEqualTo(Lab.POD);
+                    assertThat(guest.said("exit", boot)).isEqualTo("0");
+                    guest.awaitOff();
+                    launcher.shutdown();
+                    endsWell(lab, sidecar);
+                }
+            }
+        }
+    }
+
+    private static Process startSidecar(LibvirtLab lab) throws IOException {
+        String program =
+                Command.ROOT.resolve("target/passatelli/bin/passatelli").toString();
+        return lab.startSidecar(CONTAINER, program, "sidecar");
+    }
+
+    private static RecordedBoot boot() throws IOException {
+        return RecordedBoot.of(LauncherWorld.RECORDED).with(LauncherWorld.vmi());
+    }
+
+    private static void hasNoRights(Process container, LibvirtLab.Mode mode) throws Exception {
+        long pid = container
+                .descendants()
+                .filter(process -> process.info().command().orElse("").endsWith("/java"))
+                .findFirst()
+                .orElseThrow()
+                .pid();
+        int user = mode == LibvirtLab.Mode.SESSION ? 107 : 0;
+        assertThat(Files.readString(Path.of("/proc/" + pid + "/status")))
+                .containsPattern("Uid:\t" + user + "\t" + user + "\t" + user + "\t" + user + "\n")
+                .containsPattern("CapInh:\t0+\nCapPrm:\t0+\nCapEff:\t0+\nCapBnd:\t0+\nCapAmb:\t0+\nNoNewPrivs:\t1\n");
+        for (String place : List.of("/", "/run", "/tmp", "/var/tmp", "/dev/shm")) {
+            Path file = Path.of(place, "passatelli.touched");
+            Command touch = Command.run(
+                    LIMIT, List.of("nsenter", "-t", String.valueOf(pid), "-m", "--", "touch", file.toString()));
+            assertThat(touch.err()).contains("Read-only file system");
+        }
+    }
+
+    private static void endsWell(LibvirtLab lab, Process sidecar) throws IOException, InterruptedException {
+        assertThat(sidecar.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+        assertThat(lab.transcript(CONTAINER).lines()).noneMatch(line -> line.contains("bug:"));
+        assertThat(sidecar.exitValue()).isZero();
+    }
+
+    /** What the next pod's volume has not. */
+    private static void clean(Path directory) throws IOException {
+        if (!Files.exists(directory)) {
+            return;
+        }
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}

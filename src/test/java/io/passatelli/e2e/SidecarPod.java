@@ -1,0 +1,285 @@
+package io.passatelli.e2e;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.passatelli.app.Main;
+import io.passatelli.hook.LauncherDouble;
+import io.passatelli.hook.RecordedBoot;
+import io.passatelli.lab.Command;
+import io.passatelli.lab.Lab;
+
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+
+import static java.util.stream.Collectors.joining;
+import static org.assertj.core.api.Assertions.fail;
+
+/**
+ * The pod of a VM: a lab's, in which a sidecar runs as KubeVirt starts it, without rights, and virt-launcher's calls. Who connects to {@link #socket} is
+ * QEMU. Ends with {@link #close}, and its lab too.
+ */
+final class SidecarPod implements AutoCloseable {
+    /** KubeVirt's user for all that is not root. */
+    private static final int USER = 107;
+
+    private static final String CONTAINER = "hook-sidecar-0";
+    private static final Duration LIMIT = Duration.ofSeconds(30);
+
+    private final Lab lab;
+    private final Path directory;
+    private final Path hooks;
+    private final Process process;
+    private final LauncherDouble launcher;
+    private final Thread reader;
+    private final List<JsonNode> lines = new ArrayList<>();
+    private boolean said;
+
+    private SidecarPod(Lab lab, Path directory, Process process) {
+        this.lab = lab;
+        this.directory = directory;
+        this.process = process;
+        hooks = directory.resolve("hooks");
+        launcher = new LauncherDouble(hooks, 1);
+        reader = Thread.ofPlatform().daemon().start(this::read);
+    }
+
+    /** In a pod of its own, with a namespace for a guest. virt-launcher has found it. */
+    static SidecarPod start() throws Exception {
+        return in(Lab.withVm());
+    }
+
+    /** The same in a lab that was prepared. */
+    static SidecarPod in(Lab lab) throws Exception {
+        return in(lab, List.of());
+    }
+
+    /** The same, started by {@code starter}, the words of a command that takes a command; with the machine's resolv.conf. */
+    static SidecarPod in(Lab lab, List<String> starter) throws Exception {
+        Path directory = Files.createTempDirectory("pod");
+        SidecarPod pod = null;
+        try {
+            pod = new SidecarPod(lab, directory, launch(lab, directory, starter));
+            pod.launcher.collect(LIMIT);
+            return pod;
+        } catch (Exception | Error e) {
+            if (pod != null) {
+                pod.close();
+            } else {
+                lab.close();
+            }
+            throw e;
+        }
+    }
+
+    /** The pod's volume for hook sockets, as the kubelet makes it, and in it the sidecar's part. */
+    private static Process launch(Lab lab, Path directory, List<String> starter) throws IOException {
+        Path hooks = Files.createDirectories(directory.resolve("hooks").resolve(CONTAINER));
+        Files.setAttribute(hooks, "unix:uid", USER);
+        Files.setAttribute(directory, "unix:mode", 0755);
+        List<String> words = new ArrayList<>(List.of("scripts/unprivileged.sh"));
+        Path java = Path.of(System.getProperty("java.home"));
+        words.addAll(List.of("-r", java.toString(), String.valueOf(USER), "env", "CONTAINER_NAME=" + CONTAINER));
+        words.addAll(List.of(
+                java.resolve("bin/java").toString(),
+                "-ea",
+                "-Xmx48m",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-cp",
+                classPath(directory.resolve("lib")),
+                Main.class.getName(),
+                "sidecar",
+                "--hook-directory",
+                hooks.toString(),
+                "--compute-directory",
+                hooks.toString().toLowerCase(Locale.ROOT)));
+        List<String> all = new ArrayList<>(starter);
+        if (starter.isEmpty()) {
+            all.addAll(lab.inPod(words));
+        } else { // ip(8) would hide the control groups
+            all.addAll(List.of("nsenter", "--net=" + Lab.pathOf(lab.pod())));
+            all.addAll(words);
+        }
+        return new ProcessBuilder(all)
+                .directory(Command.ROOT.toFile())
+                .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
+                .redirectError(directory.resolve("stderr").toFile())
+                .start();
+    }
+
+    /** Copies of the program and its libraries, where everybody may read them. */
+    private static String classPath(Path into) throws IOException {
+        String all = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+        Path program = Path.of(
+                Main.class.getProtectionDomain().getCodeSource().getLocation().getPath());
+        Files.createDirectory(into);
+        copy(program, into.resolve("classes"));
+        Stream<Path> libraries = Stream.of(all.split(File.pathSeparator, -1))
+                .map(Path::of)
+                .filter(path -> path.toString().endsWith(".jar") && isWanted(path));
+        for (Path library : libraries.toList()) {
+            copy(library, into.resolve(library.getFileName()));
+        }
+        return into.resolve("classes") + ":" + into + "/*";
+    }
+
+    private static boolean isWanted(Path jar) {
+        return Stream.of(
+                        "/io/grpc/", "/io/netty/", "/com/google/", "/com/fasterxml/", "/org/jspecify/", "/io/perfmark/")
+                .anyMatch(part -> jar.toString().contains(part));
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Path copy = to.resolve(from.relativize(file).toString());
+                Files.copy(file, copy);
+                Files.setAttribute(copy, "unix:mode", Files.isDirectory(copy) ? 0755 : 0644);
+            }
+        }
+    }
+
+    private void read() {
+        try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
+            JsonMapper mapper = new JsonMapper();
+            for (String line = out.readLine(); line != null; line = out.readLine()) {
+                JsonNode event = mapper.readTree(line);
+                synchronized (lines) {
+                    lines.add(event);
+                    lines.notifyAll();
+                }
+            }
+        } catch (IOException e) {
+            synchronized (lines) {
+                lines.add(new JsonMapper().createObjectNode().put("message", "no line of JSON: " + e));
+            }
+        } finally {
+            synchronized (lines) {
+                said = true;
+                lines.notifyAll();
+            }
+        }
+    }
+
+    /** A VMI with one interface, whose ports are {@code ports}: JSON objects between commas. {@code annotations} likewise, {@code "key": "value"}. */
+    static String vmi(String annotations, String ports) {
+        return """
+                {"metadata": {"name": "web", "namespace": "tenant-a", "uid": "bf2f058f-c65e-46f1-b433-65c8452e0fd7",
+                  "annotations": {%s}},
+                 "spec": {"architecture": "amd64", "terminationGracePeriodSeconds": 30,
+                  "domain": {"cpu": {"cores": 1}, "devices": {"interfaces": [
+                    {"name": "default", "binding": {"name": "passatelli"}, "ports": [%s]}]}, "machine": {"type": "q35"}},
+                  "networks": [{"name": "default", "pod": {}}]},
+                 "status": {"interfaces": [{"name": "default", "podInterfaceName": "eth0"}]}}
+                """.formatted(annotations, ports);
+    }
+
+    /** virt-launcher defines the VM; the domain's XML then. */
+    String define(String vmi) throws Exception {
+        RecordedBoot boot = RecordedBoot.of("default").with(vmi.getBytes(StandardCharsets.UTF_8));
+        return new String(launcher.sync(boot), StandardCharsets.UTF_8);
+    }
+
+    LauncherDouble launcher() {
+        return launcher;
+    }
+
+    Lab lab() {
+        return lab;
+    }
+
+    /** Where QEMU connects. */
+    Path socket() {
+        return hooks.resolve(CONTAINER).resolve("net").resolve("0.sock");
+    }
+
+    Path hookDirectory() {
+        return hooks.resolve(CONTAINER);
+    }
+
+    String pod(String script) throws IOException, InterruptedException {
+        return lab.in(lab.pod(), LIMIT, "sh", "-ec", script).succeeded().out();
+    }
+
+    String guest(String script) throws IOException, InterruptedException {
+        return lab.in(lab.vm(), LIMIT, "sh", "-ec", script).succeeded().out();
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** What it has said by now. */
+    List<String> messages() {
+        synchronized (lines) {
+            return lines.stream().map(line -> line.path("message").asText()).toList();
+        }
+    }
+
+    /** The first line, of those that were said and those to come, whose message is wanted. */
+    JsonNode awaitLine(Predicate<String> wanted) throws InterruptedException {
+        long end = System.nanoTime() + LIMIT.toNanos();
+        synchronized (lines) {
+            for (int at = 0; ; at++) {
+                while (at == lines.size()) {
+                    long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+                    if (said || left <= 0) {
+                        return fail("the sidecar did not say what was waited for, but:%n%s", complaint());
+                    }
+                    lines.wait(left);
+                }
+                if (wanted.test(lines.get(at).path("message").asText())) {
+                    return lines.get(at);
+                }
+            }
+        }
+    }
+
+    private String complaint() {
+        try {
+            return messages().stream().collect(joining("\n")) + Files.readString(directory.resolve("stderr"));
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    /** As the kubelet does when the pod is deleted. */
+    void sigterm() {
+        Command.terminate(process);
+    }
+
+    /** The exit code, which has to come within {@code limit}. */
+    int awaitExit(Duration limit) throws InterruptedException {
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+            fail("the sidecar did not end within %s:%n%s", limit, complaint());
+        }
+        reader.join();
+        return process.exitValue();
+    }
+
+    @Override
+    public void close() throws IOException {
+        launcher.close();
+        Command.kill(process);
+        lab.close();
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        }
+    }
+}
