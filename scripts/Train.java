@@ -40,7 +40,9 @@ class Train {
     private static final byte[] GATEWAY = {(byte) 192, 0, 2, 1};
     private static final String GATEWAY6 = "20010db8000000000000000000000001";
 
-    private static final int GUEST_PORT = 40_000;
+    private static final int IP_SOURCE = 26;
+    private static final int YIADDR = 58;
+    static final int GUEST_PORT = 40_000;
     /** Discard, most likely closed on the host. */
     private static final int CLOSED_PORT = 9;
 
@@ -59,7 +61,7 @@ class Train {
     private final BlockingQueue<byte[]> received = new LinkedBlockingQueue<>();
     private final Set<String> missing = new TreeSet<>();
 
-    private Train(SocketChannel link) {
+    Train(SocketChannel link) {
         this.link = link;
         Thread.ofPlatform().daemon().start(this::receive);
     }
@@ -87,7 +89,7 @@ class Train {
     }
 
     /** An answer that never comes must not hang a build. */
-    private static void endLate() {
+    static void endLate() {
         try {
             Thread.sleep(60_000);
         } catch (InterruptedException e) {
@@ -98,19 +100,19 @@ class Train {
     }
 
     /** Free in both families, where there are two: that is what the JDK's socket takes. */
-    private static int freePort() throws IOException {
+    static int freePort() throws IOException {
         try (DatagramSocket probe = new DatagramSocket(0)) {
             return probe.getLocalPort();
         }
     }
 
-    private static int freeTcpPort() throws IOException {
+    static int freeTcpPort() throws IOException {
         try (ServerSocket probe = new ServerSocket(0)) {
             return probe.getLocalPort();
         }
     }
 
-    private static SocketChannel connect(Path path, Process passt) throws Exception {
+    static SocketChannel connect(Path path, Process passt) throws Exception {
         while (passt.isAlive()) {
             if (Files.exists(path)) {
                 SocketChannel link = SocketChannel.open(StandardProtocolFamily.UNIX);
@@ -138,6 +140,10 @@ class Train {
         } catch (SocketException e) {
             missing.add("IPv6 on the loopback interface");
         }
+        sayMissing();
+    }
+
+    private void sayMissing() {
         if (!missing.isEmpty()) {
             System.err.println("Train: trained without " + String.join(", ", missing));
         }
@@ -150,11 +156,35 @@ class Train {
         }
     }
 
-    private void lease() throws Exception {
+    /** The address, RFC 2131 §2. */
+    private byte[] lease() throws Exception {
+        byte[] reply = new byte[0];
         for (byte type : new byte[] {1, 3}) {
             send(dhcp(type));
-            require("DHCP reply", frame -> isUdp(frame, false, 68));
+            reply = require("DHCP reply", frame -> isUdp(frame, false, 68));
         }
+        return Arrays.copyOfRange(reply, YIADDR, YIADDR + 4);
+    }
+
+    /** In a pod, whose own addresses are closed to its guest: only what others begin can be trained. IPv4 alone: its way is the same. */
+    void walkInPod(int forwarded, int forwardedTcp) throws Exception {
+        resolve();
+        System.arraycopy(lease(), 0, GUEST, 0, GUEST.length);
+        InetAddress loopback = InetAddress.getByName("127.0.0.1");
+        try (DatagramSocket client = new DatagramSocket(0, loopback)) {
+            for (int i = 0; i < ROUNDS; i++) {
+                send(icmp6(LINK_LOCAL, "ff020000000000000000000000000002", "8500000000000000"));
+                await("router advertisements", frame -> isIcmp(frame, true, 134));
+                client.send(new DatagramPacket(new byte[64], 64, loopback, forwarded));
+                byte[] datagram = await("forwarding", frame -> isUdp(frame, false, GUEST_PORT));
+                if (datagram != null) {
+                    System.arraycopy(datagram, IP_SOURCE, GATEWAY, 0, GATEWAY.length);
+                    send(udp(false, ByteBuffer.wrap(datagram).getShort(34), new byte[64]));
+                }
+                converseOnce("connections", false, loopback, forwardedTcp);
+            }
+        }
+        sayMissing();
     }
 
     private void configure6() throws Exception {
@@ -214,17 +244,25 @@ class Train {
                 await(what, frame -> isTcp(frame, ip6, RST));
                 send(tcp(ip6, GUEST_PORT + i, server.getLocalPort(), 100, 0, SYN, 0));
                 exchange(what, ip6, await(what, frame -> isTcp(frame, ip6, SYN)), 101);
-                try (Socket client = new Socket(address, forwarded)) {
-                    byte[] syn = await(what, frame -> isTcp(frame, ip6, SYN));
-                    if (syn == null) {
-                        return;
-                    }
-                    send(tcp(ip6, GUEST_PORT, fromPort(syn, ip6), 100, number(syn, ip6, 4) + 1, SYN | ACK, 0));
-                    client.getOutputStream().write(new byte[TCP_BYTES]);
-                    client.shutdownOutput();
-                    exchange(what, ip6, syn, 101);
-                }
+                converseOnce(what, ip6, address, forwarded);
             }
+        }
+    }
+
+    /** One that the host begins. */
+    private void converseOnce(String what, boolean ip6, InetAddress address, int forwarded) throws Exception {
+        try (Socket client = new Socket(address, forwarded)) {
+            byte[] syn = await(what, frame -> isTcp(frame, ip6, SYN));
+            if (syn == null) {
+                return;
+            }
+            if (!ip6) {
+                System.arraycopy(syn, IP_SOURCE, GATEWAY, 0, GATEWAY.length);
+            }
+            send(tcp(ip6, GUEST_PORT, fromPort(syn, ip6), 100, number(syn, ip6, 4) + 1, SYN | ACK, 0));
+            client.getOutputStream().write(new byte[TCP_BYTES]);
+            client.shutdownOutput();
+            exchange(what, ip6, syn, 101);
         }
     }
 
@@ -310,10 +348,12 @@ class Train {
         return in.array();
     }
 
-    private void require(String what, Predicate<byte[]> wanted) throws Exception {
-        if (await(what, wanted) == null) {
+    private byte[] require(String what, Predicate<byte[]> wanted) throws Exception {
+        byte[] frame = await(what, wanted);
+        if (frame == null) {
             throw new IOException("no " + what);
         }
+        return frame;
     }
 
     /** The next frame that is wanted, or null. What was missing once is not waited for again. */

@@ -20,7 +20,7 @@ import java.util.Arrays;
  * run, is paid for here. It speaks as much HTTP/2 (RFC 9113) as that takes: to load gRPC's own client would cost more than all the calls.
  */
 final class WarmUp {
-    /** So often, then a call at 200 millicores is well within its time (HookTimingTest). */
+    /** So often: make bench-sidecar measures what a call at 200 millicores takes then. */
     private static final int ROUNDS = 5;
 
     private static final int PATIENCE_MS = 5_000;
