@@ -12,10 +12,12 @@ import time
 
 from table import ROOT, Table, interleave
 from tcp import (
-    DEBIAN_PASST, LOAD, OURS, PEER_ADDRESS, POD, QUIET, Load, bulk_rows, exchanges, passt, private_mib, reuse_ports, stop, wanted,
+    DEBIAN_PASST, LOAD, OURS, PEER_ADDRESS, POD, QUIET, Gathered, Load, bulk_rows, exchange_rows, exchanges, passt, private_mib, reuse_ports,
+    stop, wanted,
 )
 
-ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 7)
+ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 3)  # of each pair of processes
+PAIRS = 3  # where their memory lies, and what a JIT compiler made of it, differs from start to start
 TRANSFER_MS = 600
 VETH_MS = 300
 WARM_UP_MS = 1000
@@ -25,7 +27,7 @@ IDLE_FLOWS = 1000
 MACHINE_MS = 1500
 
 
-def transfers(table, ours, theirs, veth):
+def transfers(gathered, ours, theirs, veth):
     for mtu in MTUS:
         for flows in FLOWS:
             for direction in ("in", "out"):
@@ -38,7 +40,7 @@ def transfers(table, ours, theirs, veth):
                     lambda: theirs.ask(direction, mtu, flows, TRANSFER_MS),
                     lambda: veth.ask(direction, mtu, flows, VETH_MS),
                 )
-                bulk_rows(table, name, dict(zip(("ours", "passt", "veth"), results)))
+                gathered.add(name, dict(zip(("ours", "passt", "veth"), results)))
 
 
 def warm_up(load):
@@ -54,21 +56,27 @@ def warm_up(load):
 def streams(table, work):
     if not wanted(*(f"tcp-{d}-{m}-{f}" for d in ("in", "out") for m in MTUS for f in FLOWS), "rr", "crr-in", "crr-out"):
         return
-    processes, loads = [], []
-    try:
-        for name, port, command in (("ours", 7100, OURS), ("passt", 7110, DEBIAN_PASST)):
-            processes.append(passt(command, port, f"{work}/{name}"))
-            loads.append(Load(name, port, processes[-1], f"stream={work}/{name}"))
-        loads.append(Load("veth", 7120, None, f"netns=/run/netns/{POD}"))
-        for load in loads[:2]:
-            warm_up(load)
-        transfers(table, *loads)
-        exchanges(table, loads, ROUNDS)
-    finally:
-        for load in loads:
-            load.close()
-        for process in processes:
-            stop(process)
+    bulk, small = Gathered(), Gathered()
+    for pair in range(PAIRS):
+        processes, loads = [], []
+        try:
+            for name, port, command in (("ours", 7100, OURS), ("passt", 7110, DEBIAN_PASST)):
+                processes.append(passt(command, port, f"{work}/{name}{pair}"))
+                loads.append(Load(name, port, processes[-1], f"stream={work}/{name}{pair}"))
+            loads.append(Load("veth", 7120, None, f"netns=/run/netns/{POD}"))
+            for load in loads[:2]:
+                warm_up(load)
+            transfers(bulk, *loads)
+            exchanges(small, loads, ROUNDS)
+        finally:
+            for load in loads:
+                load.close()
+            for process in processes:
+                stop(process)
+    for name, answers in bulk.items():
+        bulk_rows(table, name, answers)
+    for name, answers in small.items():
+        exchange_rows(table, name, answers)
 
 
 def idle_memory(command, port, work):

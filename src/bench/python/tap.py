@@ -14,8 +14,8 @@ import time
 
 from table import Table, interleave
 from tcp import (
-    LAB, ON_POD, PEER, PEER_ADDRESS, POD, QUIET, Load, bulk_rows, compare, cpu_clock, exchanges, make_guest, our_plane, pasta, reuse_ports, run,
-    stop, wanted,
+    LAB, ON_POD, PEER, PEER_ADDRESS, POD, QUIET, Gathered, Load, bulk_rows, compare, cpu_clock, exchange_rows, exchanges, make_guest, our_plane,
+    pasta, reuse_ports, run, stop, wanted,
 )
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 5)
@@ -161,7 +161,10 @@ def main():
                 side.serve(7250 + i)
             warm_up(sides[0])
             transfers(table, sides, small)
-            exchanges(table, [side.load for side in sides], ROUNDS)
+            answered = Gathered()
+            exchanges(answered, [side.load for side in sides], ROUNDS)
+            for name, answers in answered.items():
+                exchange_rows(table, name, answers)
         finally:
             for side in sides + others:
                 side.close()

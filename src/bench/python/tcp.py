@@ -166,6 +166,14 @@ def spent(table, name, unit, answers, figure):
             table.row(f"{name}-cpu", unit, figures[ours], figures[peer], peer)
 
 
+class Gathered(dict):
+    """Rounds of several processes: row → who → answers."""
+
+    def add(self, name, answers):
+        for who, rounds in answers.items():
+            self.setdefault(name, {}).setdefault(who, []).extend(rounds)
+
+
 def bulk_rows(table, name, answers):
     """`answers` with bytes, seconds, cpu."""
     for rounds in answers.values():
@@ -190,7 +198,7 @@ def exchange_rows(table, name, answers):
 EXCHANGES = {"rr": 5_000, "crr-in": 1_500, "crr-out": 1_500}
 
 
-def exchanges(table, loads, rounds):
+def exchanges(gathered, loads, rounds):
     """rr, crr-in and crr-out, on one core."""
     if not wanted(*EXCHANGES):
         return
@@ -202,6 +210,6 @@ def exchanges(table, loads, rounds):
         for load in loads:
             load.ask(verb, 65520, 1, 2 * count)  # on one core a JIT compiler takes its turn there
         results = interleave(rounds, *(lambda one=one, v=verb, n=count: one.ask(v, 65520, 1, n) for one in loads))
-        exchange_rows(table, verb, {load.name: result for load, result in zip(loads, results)})
+        gathered.add(verb, {load.name: result for load, result in zip(loads, results)})
     for load in loads:
         load.run_on(CORES)

@@ -185,8 +185,8 @@ public final class Limits {
     /** Of one flow, chunks from the first missing byte on: as much as a flow has in flight at most. */
     public static final int TCP_AHEAD_CHUNKS = 16;
 
-    /** Of one flow, ranges (Linux reports as many by SACK). */
-    public static final int TCP_AHEAD_RANGES = 4;
+    /** Of one flow, ranges: a window of 1 MiB at MTU 1500 has seven gaps where one segment in a hundred is lost. */
+    public static final int TCP_AHEAD_RANGES = 16;
 
     /** What lies in the stash is acknowledged after this, ms: well below the guest's time-out of 200. */
     public static final int TCP_STASH_ACK_MS = 40;

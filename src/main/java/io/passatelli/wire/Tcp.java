@@ -98,6 +98,11 @@ public final class Tcp {
         return Octets.u8(s, at + DATA_OFFSET) >>> 4 << 2;
     }
 
+    public static void headerLength(MemorySegment s, long at, int length) {
+        assert length >= LENGTH && length <= LENGTH_MAX && length % 4 == 0 : length;
+        Octets.u8(s, at + DATA_OFFSET, length >>> 2 << 4);
+    }
+
     public static int flags(MemorySegment s, long at) {
         return Octets.u8(s, at + FLAGS);
     }
@@ -117,10 +122,9 @@ public final class Tcp {
 
     /** Ports, reserved bits, checksum and urgent pointer, the latter zero, of a header of {@code headerLength} bytes. */
     public static void start(MemorySegment s, long at, int srcPort, int dstPort, int headerLength) {
-        assert headerLength >= LENGTH && headerLength <= LENGTH_MAX && headerLength % 4 == 0 : headerLength;
         Octets.u16(s, at + SRC_PORT, srcPort);
         Octets.u16(s, at + DST_PORT, dstPort);
-        Octets.u8(s, at + DATA_OFFSET, headerLength >>> 2 << 4);
+        headerLength(s, at, headerLength);
         Octets.u16(s, at + CHECKSUM, 0);
         Octets.u16(s, at + URGENT, 0);
     }

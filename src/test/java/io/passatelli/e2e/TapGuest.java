@@ -90,7 +90,9 @@ final class TapGuest implements TcpWorld {
         Map<String, Long> stats = plane.stats();
         while (stats.getOrDefault("flows", 0L) > 0) {
             if (System.nanoTime() > end) {
-                fail("flows are left: %s", stats);
+                String guest = sh(guest(), "ss -tinom");
+                String pod = sh(lab.pod(), "ss -tinom");
+                fail("flows are left: %s\n%s\nguest:\n%s\npod:\n%s", stats, plane.flows(), guest, pod);
             }
             Thread.sleep(LOOK_MS);
             stats = plane.stats();

@@ -65,13 +65,26 @@ class TcpHandshakeScenarioTest {
 
     @ParameterizedTest
     @CsvSource({"true, 1500, 1460", "false, 1500, 1440", "true, 9000, 8960", "false, 65520, 65460", "true, 576, 536"})
-    void optionsAreTheMtusMssAndScaleAndNothingElse(boolean v4, int mtu, int mss) {
+    void optionsAreTheMtusMssScaleAndSackIfTheGuestHasIt(boolean v4, int mtu, int mss) {
         try (var t = TcpScenario.of(TcpScenario.setup().mtu(mtu))) {
             t.listens(v4);
-            String expected = "0204%04x01030308".formatted(mss);
-            t.talk(v4).options(1460, 7).syn().gets(seg("SA").options(expected)).sends(seg("A"));
+            String expected = "0204%04x".formatted(mss);
+            t.talk(v4)
+                    .options(1460, 7)
+                    .syn()
+                    .gets(seg("SA").options(expected + "01030308"))
+                    .sends(seg("A"));
+            t.talk(v4)
+                    .options(1460, 7)
+                    .sacks()
+                    .syn()
+                    .gets(seg("SA").options(expected + "0101040201030308"))
+                    .sends(seg("A"));
             if (v4) {
-                t.asked().gets(seg("S").options(expected)).sends(seg("RA")).silent();
+                t.asked()
+                        .gets(seg("S").options(expected + "0101040201030308"))
+                        .sends(seg("RA"))
+                        .silent();
             }
         }
     }
@@ -280,7 +293,8 @@ class TcpHandshakeScenarioTest {
         try (var t = TcpScenario.standard()) {
             FarListener listener = t.listens(true);
             TcpTalk c = t.talk(true).options(1460, -1).sends(seg("S").options(options));
-            c.gets(seg("SA").options("020405b4")).sends(seg("A"));
+            String sacks = options.startsWith("0402") ? "01010402" : "";
+            c.gets(seg("SA").options("020405b4" + sacks)).sends(seg("A"));
             c.far(requireNonNull(listener.accept())).far().sendAll(TcpScenario.bytes(3000));
             List<TcpSegment> got = c.runs(0).takeAll();
             assertThat(got.getFirst().payload()).hasSize(expected);

@@ -82,6 +82,7 @@ final class TcpTalk {
 
     private static final long NOT_SAID = Long.MIN_VALUE;
     private static final int NONE = -1;
+    private static final String SACK_PERMITTED = "01010402";
     private static final int ECE = 0x40;
     private static final int CWR = 0x80;
     private static final int FAR_PIECE = 60_000;
@@ -101,6 +102,7 @@ final class TcpTalk {
     private int window = 65_535;
     private int mss = 1460;
     private int guestScale = NONE;
+    private boolean sacks;
     private int offeredScale = NONE;
     private int ourScale;
     private int ourMss;
@@ -175,6 +177,21 @@ final class TcpTalk {
         return this;
     }
 
+    /** The guest's SYN permits SACK, or is to be taken as doing so. */
+    TcpTalk sacks() {
+        sacks = true;
+        return this;
+    }
+
+    /** The option with these blocks, numbers counted from the guest's first: start, end, start, end… */
+    String blocks(long... numbers) {
+        StringBuilder hex = new StringBuilder("010105%02x".formatted(2 + 4 * numbers.length));
+        for (long number : numbers) {
+            hex.append("%08x".formatted(guestStart + (int) number));
+        }
+        return hex.toString();
+    }
+
     /** The host sends of {@code bytes} from {@code from} on what its kernel takes, and what that causes at once happens; returns where it stopped. */
     int farSends(byte[] bytes, int from) {
         int at = from;
@@ -198,7 +215,8 @@ final class TcpTalk {
 
     private String synOptions() {
         TcpSegment options = names.mss(mss);
-        return (offeredScale == NONE ? options : options.windowScale(offeredScale)).options();
+        TcpSegment more = sacks ? options.options(options.options() + SACK_PERMITTED) : options;
+        return (offeredScale == NONE ? more : more.windowScale(offeredScale)).options();
     }
 
     /** The whole handshake. */
@@ -370,7 +388,7 @@ final class TcpTalk {
             ourScale = Math.max(0, segment.windowScale());
             guestScale = segment.windowScale() == NONE ? 0 : offeredScale == NONE ? guestScale : scale();
         } else {
-            assertThat(segment.options()).as("options of %s", text(segment)).isEmpty();
+            assertThat(segment.options()).as("options of %s", text(segment)).matches(sacks ? "(010105.*)?" : "");
         }
         long seq = seq(segment);
         if (segment.has(ACK)) {

@@ -28,6 +28,7 @@ final class WatchedTcp implements WatchedLink.Watcher {
         private int guestIsn;
         private int guestMss;
         private int guestScale;
+        private boolean guestSacks;
         private int guestHigh;
         private int guestEdge;
         private boolean guestEdgeKnown;
@@ -195,6 +196,7 @@ final class WatchedTcp implements WatchedLink.Watcher {
             t.guestHigh = s.seq + 1;
             t.guestMss = s.mss == Segment.NONE ? 536 : s.mss;
             t.guestScale = s.windowScale;
+            t.guestSacks = s.sackPermitted;
             if (s.has(Segment.ACK) && t.ourKnown && s.ack == t.ourIsn + 1) {
                 t.ourUna = s.ack;
                 t.guestEdge = s.ack + s.window;
@@ -241,7 +243,7 @@ final class WatchedTcp implements WatchedLink.Watcher {
 
     private void syn(Track t, Segment s) {
         check(!t.ourKnown || t.ourIsn == s.seq, "another ISN", t, s);
-        check(s.mss != Segment.NONE && !s.sackPermitted && s.data.length == 0, "options", t, s);
+        check(s.mss != Segment.NONE && s.data.length == 0, "options", t, s);
         t.again += t.ourKnown ? 1 : 0;
         t.ourKnown = true;
         t.ourIsn = s.seq;
@@ -253,6 +255,7 @@ final class WatchedTcp implements WatchedLink.Watcher {
         if (s.has(Segment.ACK)) {
             check(t.guestKnown && s.ack == t.guestIsn + 1, "SYN,ACK of something else", t, s);
             check(s.windowScale == Segment.NONE || t.guestScale != Segment.NONE, "scale that was not offered", t, s);
+            check(!s.sackPermitted || t.guestSacks, "SACK that was not offered", t, s);
             t.lastAck = s.ack;
             t.ourEdge = s.ack + s.window;
             t.ourEdgeKnown = true;
@@ -269,6 +272,11 @@ final class WatchedTcp implements WatchedLink.Watcher {
             check(s.ack - t.lastAck >= 0, "an acknowledgment goes back", t, s);
         }
         check(s.ack - t.guestHigh <= 0, "an acknowledgment of what did not come", t, s);
+        check(s.blocks.length == 0 || t.guestSacks, "SACK that was not offered", t, s);
+        for (int i = 0; i < s.blocks.length; i += 2) {
+            boolean ahead = s.blocks[i] - s.ack > 0 && s.blocks[i + 1] - s.blocks[i] > 0;
+            check(ahead && t.guestHigh - s.blocks[i + 1] >= 0, "a block of what did not come", t, s);
+        }
         WatchedOs.Connection socket = os.get().to(t.far, t.farPort);
         if (socket != null && !socket.closed) {
             long acked = Integer.toUnsignedLong(s.ack - t.guestIsn - 1);

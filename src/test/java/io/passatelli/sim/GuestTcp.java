@@ -11,8 +11,8 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /**
- * One TCP connection of a machine, as Linux keeps it without SACK and timestamps: slow start and NewReno with three duplicate ACKs, RTO of 200 ms at
- * least, delayed ACK, a receive window that grows and never shrinks, persist and keepalive probes at {@code una - 1}, challenge ACKs,
+ * One TCP connection of a machine, as Linux keeps it without timestamps: slow start; NewReno with three duplicate ACKs or, with SACK, what the blocks
+ * say is missing, and bare duplicate ACKs ignored; RTO of 200 ms at least, delayed ACK, a receive window that grows and never shrinks, persist and keepalive probes at {@code una - 1}, challenge ACKs,
  * TIME-WAIT. What it sends is a {@link Pattern}; so the stream needs no memory.
  *
  * <p>Streams are counted by positions, 64 bits from 0 at the first byte; a FIN takes the position behind the last byte, a SYN position -1.
@@ -98,6 +98,12 @@ public final class GuestTcp {
     private long recover;
     private long resend;
     private int duplicates;
+    private boolean sacks;
+    /** What the other side has behind a gap: start to end. */
+    private final TreeMap<Long, Long> sacked = new TreeMap<>();
+    /** Up to here gaps were filled again in this recovery. */
+    private long filled;
+
     private long smallEnd = -1;
     private long srttNs = -1;
     private long rttvarNs;
@@ -370,6 +376,7 @@ public final class GuestTcp {
         boolean scales = syn.windowScale != Segment.NONE && traits.windowScale() != Segment.NONE;
         peerScale = scales ? syn.windowScale : 0;
         ourScale = scales ? traits.windowScale() : 0;
+        sacks = syn.sackPermitted && traits.sackPermitted();
         lastWindow = syn.window; // never scaled in a SYN, RFC 7323 §2.2
         largestWindow = syn.window;
         windowSeq = -1;
@@ -382,7 +389,7 @@ public final class GuestTcp {
         out.mss = traits.mss();
         boolean answers = (flags & Segment.ACK) != 0;
         out.windowScale = answers && ourScale == 0 && peerScale == 0 ? Segment.NONE : traits.windowScale();
-        out.sackPermitted = traits.sackPermitted() && !answers;
+        out.sackPermitted = answers ? sacks : traits.sackPermitted();
         int window = Math.min(receiveBuffer, 65_535);
         out.window = window;
         ourEdge = window;
@@ -578,12 +585,60 @@ public final class GuestTcp {
             }
         }
         probed = false;
+        boolean told = learn(s, ack);
         if (ack > una) {
             progress(ack);
-        } else if (next > una && s.length() == 0 && !news) {
+        } else if (next > una && (sacks ? told : s.length() == 0 && !news)) {
             duplicate();
         }
         return true;
+    }
+
+    /** Whether the blocks of {@code s} say something new. */
+    private boolean learn(Segment s, long ack) {
+        boolean told = false;
+        for (int i = 0; sacks && i + 1 < s.blocks.length; i += 2) {
+            long start = acknowledgedPosition(s.blocks[i]);
+            long end = acknowledgedPosition(s.blocks[i + 1]);
+            if (start <= ack || end > next || end <= start) {
+                beyondSent++; // and no duplicates are reported, RFC 2883
+                continue;
+            }
+            Map.Entry<Long, Long> before = sacked.floorEntry(start);
+            if (before != null && before.getValue() >= end) {
+                continue;
+            }
+            told = true;
+            long from = before != null && before.getValue() >= start ? before.getKey() : start;
+            long to = end;
+            for (Map.Entry<Long, Long> one : new TreeMap<>(sacked.subMap(from, true, end, true)).entrySet()) {
+                to = Math.max(to, one.getValue());
+                sacked.remove(one.getKey());
+            }
+            sacked.put(from, to);
+        }
+        return told;
+    }
+
+    /** The first number from {@code from} on that the other side does not have. */
+    private long missingFrom(long from) {
+        Map.Entry<Long, Long> before = sacked.floorEntry(from);
+        return before != null && before.getValue() > from ? before.getValue() : from;
+    }
+
+    /** What is missing before the last block goes again, two segments for each acknowledgment; the first once more where three told of others. */
+    private void fill() {
+        if (++duplicates % 3 == 0) {
+            retransmit(una);
+        }
+        filled = Math.max(filled, una);
+        for (int i = 0; i < 2 && !sacked.isEmpty(); i++) {
+            filled = missingFrom(filled);
+            if (filled >= sacked.lastKey()) {
+                return;
+            }
+            filled += retransmit(filled);
+        }
     }
 
     private void progress(long ack) {
@@ -594,6 +649,7 @@ public final class GuestTcp {
             timed = -1;
         }
         una = ack;
+        sacked.headMap(una).clear();
         retries = 0;
         probes = 0;
         duplicates = 0;
@@ -604,7 +660,11 @@ public final class GuestTcp {
             loss = Loss.NONE;
         } else if (loss == Loss.RECOVERY) {
             cwnd = Math.max(cwnd - acked + mss(), mss()); // RFC 6582 §3.2
-            retransmit(una);
+            if (sacks) {
+                fill();
+            } else {
+                retransmit(una);
+            }
         } else {
             cwnd += Math.min(acked, mss());
             resend = Math.max(resend, una);
@@ -631,15 +691,21 @@ public final class GuestTcp {
     }
 
     private void duplicate() {
+        if (loss == Loss.RECOVERY && sacks) {
+            cwnd += mss();
+            fill();
+            return;
+        }
         duplicates++;
         if (loss == Loss.RECOVERY) {
             cwnd += mss();
-        } else if (duplicates == 3 && loss == Loss.NONE) {
+        } else if ((sacks || duplicates == 3) && loss == Loss.NONE) {
             ssthresh = Math.max((next - una) / 2, 2L * mss());
             cwnd = ssthresh + 3L * mss();
             loss = Loss.RECOVERY;
             recover = next;
-            retransmit(una);
+            duplicates = 0;
+            filled = una + retransmit(una);
         }
     }
 
@@ -741,7 +807,8 @@ public final class GuestTcp {
             return;
         }
         while (loss == Loss.REWOUND && resend < recover && inFlight() < cwnd) {
-            resend += retransmit(resend);
+            resend = missingFrom(resend);
+            resend += resend < recover ? retransmit(resend) : 0;
         }
         while ((loss != Loss.REWOUND || resend >= recover) && sendNew()) {
             touchKeepalive();
@@ -800,7 +867,9 @@ public final class GuestTcp {
     private long retransmit(long from) {
         timed = -1; // Karn
         resent++;
-        long length = Math.min(Math.min(written, next) - from, mss());
+        Long present = sacked.higherKey(from);
+        long end = present == null ? Math.min(written, next) : present;
+        long length = Math.min(end - from, mss());
         boolean fin = finWritten && from + length == written && next == written + 1;
         transmit(Segment.ACK | (fin ? Segment.FIN : 0), from, Pattern.bytes(seed, from, (int) length), 0);
         return length + (fin ? 1 : 0);

@@ -35,6 +35,9 @@ public final class Segment {
     public int mss = NONE;
     public int windowScale = NONE;
     public boolean sackPermitted;
+    /** Of SACK, RFC 2018: start and end of each block. */
+    public int[] blocks = new int[0];
+
     public byte[] data = new byte[0];
     /** Payload bytes of each segment that this one stands for; 0: it is one. */
     public int gsoSize;
@@ -122,6 +125,9 @@ public final class Segment {
                 windowScale = Math.min(in.get(at + 2) & 0xff, 14);
             } else if (kind == 4) {
                 sackPermitted = true;
+            } else if (kind == 5) {
+                blocks = new int[(length - 2) / 4];
+                in.slice(at + 2, blocks.length * 4).asIntBuffer().get(blocks);
             }
             at += length;
         }
@@ -260,6 +266,7 @@ public final class Segment {
         return text
                 + (mss == NONE ? "" : " mss " + mss)
                 + (windowScale == NONE ? "" : " ws " + windowScale)
+                + (blocks.length == 0 ? "" : " sack " + Arrays.toString(blocks))
                 + (damaged ? " damaged" : "");
     }
 }

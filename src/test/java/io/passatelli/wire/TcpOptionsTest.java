@@ -22,9 +22,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 class TcpOptionsTest {
     /** What a SYN says. */
-    private record Said(int mss, int windowScale) {}
+    private record Said(int mss, int windowScale, boolean sacks) {}
 
-    private static final Said NOTHING = new Said(536, -1);
+    private static final Said NOTHING = new Said(536, -1, false);
 
     /** Reads {@code options}, padded to whole words, from a header that ends with its memory: one byte too far would throw. */
     private static Said read(byte[] options) {
@@ -35,8 +35,9 @@ class TcpOptionsTest {
         TcpOptions read = new TcpOptions();
         read.mss = 1; // of a SYN before it
         read.windowScale = 9;
+        read.sackPermitted = true;
         read.read(Packets.memory(header), 0);
-        return new Said(read.mss, read.windowScale);
+        return new Said(read.mss, read.windowScale, read.sackPermitted);
     }
 
     private static Said read(String hex) {
@@ -69,6 +70,7 @@ class TcpOptionsTest {
         }
         int mss = NOTHING.mss;
         int scale = NOTHING.windowScale;
+        boolean sacks = false;
         for (byte[] option : list) {
             if (option.length == 3 && option[0] == 2 && (option[1] | option[2]) != 0) {
                 mss = new BigInteger(1, Arrays.copyOfRange(option, 1, 3)).intValue();
@@ -76,8 +78,9 @@ class TcpOptionsTest {
             if (option.length == 2 && option[0] == 3) {
                 scale = Math.min(14, option[1] & 0xff);
             }
+            sacks |= option.length == 1 && option[0] == 4;
         }
-        assertThat(read(options)).isEqualTo(new Said(mss, scale));
+        assertThat(read(options)).isEqualTo(new Said(mss, scale, sacks));
     }
 
     @Property
@@ -126,8 +129,9 @@ class TcpOptionsTest {
             }
             all.put(option);
             said = switch (option[0]) {
-                case 2 -> new Said((option[2] & 0xff) << 8 | option[3] & 0xff, said.windowScale);
-                case 3 -> new Said(said.mss, option[2]);
+                case 2 -> new Said((option[2] & 0xff) << 8 | option[3] & 0xff, said.windowScale, said.sacks);
+                case 3 -> new Said(said.mss, option[2], said.sacks);
+                case 4 -> new Said(said.mss, said.windowScale, said.sacks || option.length == 2);
                 default -> said;
             };
         }
@@ -136,23 +140,36 @@ class TcpOptionsTest {
 
     @Property
     void whatIsWrittenIsRead(
-            @ForAll @IntRange(min = 1, max = 0xffff) int mss, @ForAll @IntRange(min = -1, max = 14) int windowScale) {
-        byte[] bytes = new byte[14];
+            @ForAll @IntRange(min = 1, max = 0xffff) int mss,
+            @ForAll boolean sacks,
+            @ForAll @IntRange(min = -1, max = 14) int windowScale) {
+        byte[] bytes = new byte[18];
         Arrays.fill(bytes, (byte) 0xa5);
         MemorySegment s = Packets.memory(bytes);
-        int length = TcpOptions.write(s, 3, mss, windowScale);
-        assertThat(length).isEqualTo(windowScale < 0 ? 4 : TcpOptions.LENGTH);
-        assertThat(length % 4).isZero();
+        int length = TcpOptions.write(s, 3, mss, sacks, windowScale);
+        assertThat(length).isEqualTo(4 + (sacks ? 4 : 0) + (windowScale < 0 ? 0 : 4));
+        assertThat(length).isLessThanOrEqualTo(TcpOptions.LENGTH);
         assertThat(Packets.bytes(s, 0, 3)).containsOnly(0xa5);
-        assertThat(Packets.bytes(s, 3 + length, 11 - length)).containsOnly(0xa5);
-        assertThat(read(Packets.bytes(s, 3, length))).isEqualTo(new Said(mss, windowScale));
+        assertThat(Packets.bytes(s, 3 + length, 15 - length)).containsOnly(0xa5);
+        assertThat(read(Packets.bytes(s, 3, length))).isEqualTo(new Said(mss, windowScale, sacks));
     }
 
     @Example
     void optionsAreWrittenAsTheRfcsDrawThem() {
-        MemorySegment s = Packets.memory(new byte[8]);
-        assertThat(TcpOptions.write(s, 0, 1460, 8)).isEqualTo(8);
-        assertThat(Packets.bytes(s, 0, 8)).isEqualTo(HexFormat.of().parseHex("020405b401030308"));
+        MemorySegment s = Packets.memory(new byte[12]);
+        assertThat(TcpOptions.write(s, 0, 1460, true, 8)).isEqualTo(12);
+        assertThat(Packets.bytes(s, 0, 12)).isEqualTo(HexFormat.of().parseHex("020405b40101040201030308"));
+    }
+
+    @Example
+    void blocksAreWrittenAsRfc2018DrawsThem() {
+        MemorySegment s = Packets.memory(new byte[20]);
+        assertThat(TcpOptions.sackLength(2)).isEqualTo(20);
+        TcpOptions.sack(s, 0, 2);
+        TcpOptions.sackBlock(s, 0, 0, 0x01020304, 0x01020408);
+        TcpOptions.sackBlock(s, 0, 1, -2, 5);
+        assertThat(Packets.bytes(s, 0, 20))
+                .isEqualTo(HexFormat.of().parseHex("0101051201020304" + "01020408" + "fffffffe00000005"));
     }
 
     @Example
@@ -165,14 +182,14 @@ class TcpOptionsTest {
     @Example
     void scaleBeyond14IsTakenFor14() {
         for (int scale = 0; scale < 256; scale++) {
-            assertThat(read("0303%02x".formatted(scale))).isEqualTo(new Said(536, Math.min(scale, 14)));
+            assertThat(read("0303%02x".formatted(scale))).isEqualTo(new Said(536, Math.min(scale, 14), false));
         }
     }
 
     @Example
     void mssOfZeroSaysNothing() {
         assertThat(read("02040000")).isEqualTo(NOTHING);
-        assertThat(read("020405b402040000")).isEqualTo(new Said(1460, -1));
+        assertThat(read("020405b402040000")).isEqualTo(new Said(1460, -1, false));
     }
 
     @Example
@@ -180,9 +197,9 @@ class TcpOptionsTest {
         for (int length : new int[] {0, 1, 9, 40, 255}) {
             assertThat(read("020405b4" + "05%02x0000".formatted(length) + "03030700"))
                     .as("length %s", length)
-                    .isEqualTo(new Said(1460, -1));
+                    .isEqualTo(new Said(1460, -1, false));
         }
-        assertThat(read("020405b4" + "0508000003030700")).isEqualTo(new Said(1460, -1)); // exactly to the end
-        assertThat(read("020405b4" + "0504000003030700")).isEqualTo(new Said(1460, 7));
+        assertThat(read("020405b4" + "0508000003030700")).isEqualTo(new Said(1460, -1, false)); // exactly to the end
+        assertThat(read("020405b4" + "0504000003030700")).isEqualTo(new Said(1460, 7, false));
     }
 }

@@ -10,7 +10,8 @@ import java.util.Arrays;
 
 /**
  * What came of one flow ahead of something that is missing: a few ranges of sequence numbers and their bytes, each at its place in chunks that
- * are taken when first needed. So one segment sent again heals a gap, whatever else was on its way behind it.
+ * are taken when first needed. So one segment sent again heals a gap, whatever else was on its way behind it. What was kept once stays until it
+ * is not ahead any more: the guest may have been told of it (RFC 2018 §8).
  */
 @HotPath
 final class Ahead {
@@ -24,6 +25,8 @@ final class Ahead {
 
     private final int[] ends = new int[RANGES + 1];
     private int count;
+    /** The range that grew last. */
+    private int recent;
     /** The number that stands at the beginning of the first chunk. */
     private int base;
 
@@ -34,6 +37,24 @@ final class Ahead {
 
     boolean isEmpty() {
         return count == 0;
+    }
+
+    int count() {
+        return count;
+    }
+
+    /** Where range {@code i} starts: 0 is the one that grew last, the others are in order. */
+    int start(int i) {
+        return starts[place(i)];
+    }
+
+    /** Behind range {@code i}. */
+    int end(int i) {
+        return ends[place(i)];
+    }
+
+    private int place(int i) {
+        return i == 0 ? recent : i <= recent ? i - 1 : i;
     }
 
     /**
@@ -107,6 +128,7 @@ final class Ahead {
         starts[place] = from;
         ends[place] = to;
         count = kept + 1;
+        recent = place;
         assert count <= RANGES : count;
     }
 
@@ -137,6 +159,7 @@ final class Ahead {
             ends[i - gone] = ends[i];
         }
         count -= gone;
+        recent = Math.max(0, recent - gone);
         giveUnused();
     }
 

@@ -22,7 +22,8 @@ import java.util.Objects;
  * <p><b>A batch at a time.</b> The segments of a batch are remembered where they lie, and at its end all of one flow that are in order leave by
  * one sendmsg(2), straight from the link's memory. So what a batch has out of order heals by itself. A gap that is left is a loss: three
  * duplicate acknowledgments make the guest send again at once, without waiting for its time-out, and what is behind the gap is kept ({@link
- * Ahead}), so that little has to be sent again: each of it could be lost again, and then the guest waits.
+ * Ahead}), so that little has to be sent again. A guest that permits SACK hears with each batch what is kept: only so it learns that what it sent
+ * again was lost too, instead of waiting for it, twice as long each time.
  *
  * <p><b>A full socket loses nothing.</b> The window that the guest sees is what the socket has room for and, once it is nearly full, also a
  * stash of ours, which is set aside before it is promised. What the socket does not take goes there, and EPOLLOUT tells when it takes more. So
@@ -171,7 +172,7 @@ final class GuestData {
         gap |= !flow.ahead.isEmpty();
         sawFin |= flow.finAhead && flow.next == flow.finAheadSeq;
         if (flow.next != before) {
-            flow.gapTold = false;
+            flow.gapTold &= flow.sacks && !flow.ahead.isEmpty(); // blocks tell of all gaps at once
             flow.dataNs = nowNs;
         }
         if (sawFin && !lost) {
@@ -379,6 +380,8 @@ final class GuestData {
             flow.gapTold = true;
             flow.ackStash = true;
             flow.duplicatesDue = Limits.TCP_DUPLICATES;
+        } else if (gap && flow.sacks) {
+            flow.ackDue = true; // which of what it sent again arrived
         }
         if (sawOld) {
             flow.ackStash = true;

@@ -34,8 +34,7 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Of a peer.</b> An accepted connection begins a flow and a SYN to the guest, at the address at which the guest can answer. It is
  * acknowledged as soon as the guest answers, data or not: a guest whose server speaks first waits for that.
  *
- * <p>SYN and SYN,ACK carry MSS and, unless the guest does not scale, window scale; nothing else. Without SACK-permitted the guest takes three
- * duplicate acknowledgments for a loss, and we need to keep no ranges. They are sent again with the same number, after a second a few times
+ * <p>SYN and SYN,ACK carry MSS and, unless the guest does not have them, SACK-permitted and window scale; nothing else. They are sent again with the same number, after a second a few times
  * and then ever more rarely.
  */
 final class Handshakes implements ConnectionAcceptor {
@@ -139,6 +138,7 @@ final class Handshakes implements ConnectionAcceptor {
         boolean scales = options.windowScale != TcpOptions.NONE;
         flow.guestScale = scales ? options.windowScale : 0;
         flow.ourScale = scales ? Limits.TCP_WINDOW_SCALE : 0;
+        flow.sacks = options.sackPermitted;
         hostData.fit(flow, Math.min(options.mss, ourMss(flow))); // the link's MTU holds both ways
     }
 

@@ -21,7 +21,8 @@ import java.lang.foreign.MemorySegment;
  */
 @HotPath
 final class TcpControl {
-    private static final int HEADERS_MOST = FrameComposer.ETHERNET_IP6 + Tcp.LENGTH + TcpOptions.LENGTH;
+    private static final int HEADERS_MOST =
+            FrameComposer.ETHERNET_IP6 + Tcp.LENGTH + TcpOptions.sackLength(TcpOptions.SACK_BLOCKS);
 
     private final Link link;
     private final FrameComposer composer;
@@ -43,9 +44,30 @@ final class TcpControl {
         return FrameComposer.ipHeaders(flow.guestHigh(), flow.guestLow()) + Tcp.LENGTH;
     }
 
-    /** An acknowledgment of all that can be, which also says the window. False if the link has no room. */
+    /** An acknowledgment of all that can be, which also says the window, and what is here behind a gap. False if the link has no room. */
     boolean ack(TcpFlow flow) {
-        return send(flow, Tcp.ACK, flow.high);
+        return flow.sacks && !flow.ahead.isEmpty() ? selective(flow) : send(flow, Tcp.ACK, flow.high);
+    }
+
+    /** With the ranges that came ahead, the last one that grew first, RFC 2018 §4. */
+    private boolean selective(TcpFlow flow) {
+        int headers = headers(flow);
+        int tcp = headers - Tcp.LENGTH;
+        int blocks = Math.min(flow.ahead.count(), TcpOptions.SACK_BLOCKS);
+        int options = TcpOptions.sackLength(blocks);
+        int ack = flow.ackNumber();
+        header(flow, scratch, 0, flow.high, Tcp.ACK, options);
+        Tcp.headerLength(scratch, tcp, Tcp.LENGTH + options);
+        TcpOptions.sack(scratch, headers, blocks);
+        for (int i = 0; i < blocks; i++) {
+            TcpOptions.sackBlock(scratch, headers, i, flow.ahead.start(i), flow.ahead.end(i));
+        }
+        checksum(flow, scratch, tcp, Tcp.LENGTH + options);
+        if (!link.control(flow.queue, scratch, 0, headers + options, plain)) {
+            return false;
+        }
+        acknowledged(flow, ack);
+        return true;
     }
 
     /** Our FIN, for the first time or again. */
@@ -82,7 +104,7 @@ final class TcpControl {
         int headers = headers(flow);
         int tcp = headers - Tcp.LENGTH;
         int scale = answer && flow.ourScale == 0 ? TcpOptions.NONE : Limits.TCP_WINDOW_SCALE;
-        int options = TcpOptions.write(scratch, headers, ourMss, scale);
+        int options = TcpOptions.write(scratch, headers, ourMss, !answer || flow.sacks, scale);
         int length = Tcp.LENGTH + options;
         ip(flow, scratch, 0, length);
         Tcp.start(scratch, tcp, flow.farPort(), flow.guestPort(), length);

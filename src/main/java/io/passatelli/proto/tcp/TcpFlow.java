@@ -129,6 +129,8 @@ final class TcpFlow extends Flow {
     /** The socket is short of room, and EPOLLOUT will tell of more. */
     boolean outDue;
 
+    /** The guest takes blocks of SACK. */
+    boolean sacks;
     /** What came behind a gap. */
     final Ahead ahead;
     /** The guest's FIN came, at {@link #finAheadSeq}, and data before it are missing. */
@@ -369,7 +371,7 @@ final class TcpFlow extends Flow {
         keepsAlive = false;
         next = taken = acked = edge = edgeMost = 0;
         room = sndbuf = 0;
-        outDue = ackStash = ackDue = gapTold = missed = finAhead = false;
+        outDue = ackStash = ackDue = gapTold = missed = finAhead = sacks = false;
         duplicatesDue = offered = looks = 0;
         window = windowMost = windowSeq = windowAck = 0;
         guestScale = ourScale = 0;
