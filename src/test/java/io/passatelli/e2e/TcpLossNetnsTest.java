@@ -78,7 +78,8 @@ class TcpLossNetnsTest {
         } catch (AssertionError e) {
             String guest = world.sh(world.guest(), "ss -tinom");
             String pod = world.sh(world.lab().pod(), "ss -tinom");
-            throw new AssertionError(e.getMessage() + "\nguest:\n" + guest + "\npod:\n" + pod, e);
+            String plane = world.plane().flows() + "\n" + world.complaint();
+            throw new AssertionError(e.getMessage() + "\nguest:\n" + guest + "\npod:\n" + pod + "\n" + plane, e);
         }
     }
 }
