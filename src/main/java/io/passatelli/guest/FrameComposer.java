@@ -93,7 +93,7 @@ public final class FrameComposer {
 
     /** Ethernet and IPv4 headers for {@code payloadLength} bytes behind them: TTL 255, DF, id 0, checksum done. */
     public void ip4(MemorySegment out, long at, int protocol, int payloadLength, int src, int dst) {
-        ethernet(out, at, Ethernet.IP4, neighbours.macOf(0, Ip.low(src)), guest.guestMac());
+        ethernet(out, at, Ethernet.IP4, neighbours.macOf(0, Ip.low(src)), guest.macOf4(dst));
         long ip = at + Ethernet.LENGTH;
         Ip4.start(out, ip, Ip4.LENGTH + payloadLength);
         Ip4.ttl(out, ip, TTL);
@@ -214,6 +214,6 @@ public final class FrameComposer {
 
     /** RFC 2464 §7: a multicast address has a group MAC of its own; the guest has all others. */
     private long macFor(long high, long low) {
-        return Ip.isMulticast(high, low) ? IP6_GROUP | low & 0xffff_ffffL : guest.guestMac();
+        return Ip.isMulticast(high, low) ? IP6_GROUP | low & 0xffff_ffffL : guest.macOf6(high, low);
     }
 }

@@ -6,10 +6,17 @@ import io.passatelli.base.Mac;
 import io.passatelli.config.Cidr;
 import io.passatelli.config.GuestNetwork;
 import io.passatelli.config.Ip6Network;
+import io.passatelli.wire.Arp;
 import io.passatelli.wire.Ethernet;
 import io.passatelli.wire.Frame;
 
-/** What we know of the guest: what it was told, and what its traffic shows. Loop thread only. */
+/**
+ * What we know of the guest: what it was told, and what its traffic shows. Loop thread only.
+ *
+ * <p>More than one card may speak on the link: a bridge in the guest speaks for itself now and then, from an address of its own. So each address
+ * that the guest uses has the MAC at which it was last seen; who only took the last MAC of all would send to the bridge what a machine behind it
+ * waits for.
+ */
 @HotPath
 public final class GuestState {
     /** Ours where the guest has no gateway: link-local, RFC 3927. */
@@ -21,6 +28,11 @@ public final class GuestState {
     private int our4;
     private int broadcast4;
     private long guestMac = Mac.BROADCAST.bits();
+    /** Of {@link #seen4}; broadcast: as {@link #guestMac}, and so for those of IPv6. */
+    private long seen4Mac = Mac.BROADCAST.bits();
+
+    private long seen6Mac = Mac.BROADCAST.bits();
+    private long linkLocal6Mac = Mac.BROADCAST.bits();
     private int seen4;
     private boolean learnt4;
 
@@ -77,7 +89,25 @@ public final class GuestState {
         boolean moved = mac != guestMac;
         guestMac = mac;
         boolean renumbered = learnAddress(frame);
+        if (frame.etherType() == Ethernet.ARP && frame.contiguous() >= FrameComposer.ETHERNET_ARP) {
+            learnPlace(0, Ip.low(Arp.senderIp(frame.bytes(), frame.l3())), mac);
+        } else {
+            learnPlace(frame.srcHigh(), frame.srcLow(), mac);
+        }
         return moved || renumbered;
+    }
+
+    /** A guest that asks for an IPv4 address has none yet, and will have it at that MAC. */
+    private void learnPlace(long high, long low, long mac) {
+        if (Ip.isV4(high, low)) {
+            if ((int) low == seen4 || (int) low == 0) {
+                seen4Mac = mac;
+            }
+        } else if (high == seen6High && low == seen6Low) {
+            seen6Mac = mac;
+        } else if (high == linkLocal6High && low == linkLocal6Low) {
+            linkLocal6Mac = mac;
+        }
     }
 
     private boolean learnAddress(Frame frame) {
@@ -140,6 +170,19 @@ public final class GuestState {
     /** The last source MAC seen; broadcast before the first. */
     public long guestMac() {
         return guestMac;
+    }
+
+    /** Where an IPv4 address of the guest was last seen; of one that it does not use now, where anything was. */
+    public long macOf4(int address) {
+        return address == seen4 && seen4Mac != Mac.BROADCAST.bits() ? seen4Mac : guestMac;
+    }
+
+    /** The same of an IPv6 address. */
+    public long macOf6(long high, long low) {
+        long mac = high == seen6High && low == seen6Low
+                ? seen6Mac
+                : high == linkLocal6High && low == linkLocal6Low ? linkLocal6Mac : guestMac;
+        return mac == Mac.BROADCAST.bits() ? guestMac : mac;
     }
 
     /** Whether an address of either family is that of many: a group's, or of everybody on the guest's network. */

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.nio.ByteBuffer;
 import java.util.List;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -149,6 +150,44 @@ class GuestStateTest {
         learn(guest, Packets.GUEST_MAC, GUEST);
         assertThat(learn(guest, Packets.GUEST_MAC, address)).isFalse();
         assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+    }
+
+    /** A bridge in the guest has addresses of its own, from which it speaks now and then. */
+    @Test
+    void eachAddressIsWhereItWasSeenWhoeverSpokeLast() {
+        String bridge = "52:54:00:00:00:0b";
+        GuestState guest = guest();
+        learn(guest, Packets.GUEST_MAC, GUEST);
+        guest.learn(parsed(Packets.ethernet(Packets.BROADCAST, bridge, 0x88cc, new byte[46])));
+        assertThat(guest.guestMac()).isEqualTo(Mac.parse(bridge).bits());
+        assertThat(guest.macOf4(Ip.parse(GUEST).v4()))
+                .isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
+        assertThat(guest.macOf4(Ip.parse("10.0.2.99").v4())).as("unheard of").isEqualTo(guest.guestMac());
+        learn(guest, bridge, GUEST);
+        assertThat(guest.macOf4(Ip.parse(GUEST).v4()))
+                .as("it has moved")
+                .isEqualTo(Mac.parse(bridge).bits());
+    }
+
+    @Test
+    void whoAsksForAnAddressOrAnnouncesItHasIt() {
+        String other = "52:54:00:00:00:0c";
+        GuestState guest = guest();
+        learn(guest, Packets.GUEST_MAC, GUEST);
+        learn(guest, other, "0.0.0.0");
+        assertThat(guest.macOf4(Ip.parse(GUEST).v4()))
+                .isEqualTo(Mac.parse(other).bits());
+        byte[] arp = new byte[46];
+        arp[1] = 1;
+        arp[2] = 8;
+        arp[4] = 6;
+        arp[5] = 4;
+        arp[7] = 1;
+        byte[] sender = ByteBuffer.allocate(4).putInt(Ip.parse(GUEST).v4()).array();
+        System.arraycopy(sender, 0, arp, 14, 4);
+        guest.learn(parsed(Packets.ethernet(Packets.BROADCAST, Packets.GUEST_MAC, 0x0806, arp)));
+        assertThat(guest.macOf4(Ip.parse(GUEST).v4()))
+                .isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
     }
 
     @Test
