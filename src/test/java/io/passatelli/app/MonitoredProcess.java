@@ -73,7 +73,7 @@ final class MonitoredProcess implements AutoCloseable {
         words.addAll(List.of(jvmOptions));
         words.addAll(List.of(
                 "-cp",
-                JAR + ":" + Command.ROOT.resolve("target/test-classes"),
+                JAR + ":" + JAR.resolveSibling("lib") + "/*:" + Command.ROOT.resolve("target/test-classes"),
                 MonitoredPlane.class.getName(),
                 directory.resolve("link").toString(),
                 String.valueOf(port),

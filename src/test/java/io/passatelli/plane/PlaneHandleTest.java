@@ -97,7 +97,8 @@ class PlaneHandleTest {
             Thread loop = Thread.ofPlatform().start(() -> plane.run(heard::add));
             handle.stats().get(10, TimeUnit.SECONDS);
             faults.set(3);
-            for (int i = 0; i < 10; i++) {
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+            while (heard.size() < 3 && System.nanoTime() < end) { // many answers may be of one turn
                 assertThat(handle.stats().get(10, TimeUnit.SECONDS).guestUp()).isTrue();
             }
             assertThat(heard).hasSize(3).allMatch(fault -> "broken".equals(fault.getMessage()));
