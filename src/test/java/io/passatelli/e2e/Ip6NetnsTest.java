@@ -25,6 +25,8 @@ class Ip6NetnsTest {
     void kernelConfiguresItselfAndPings() throws Exception {
         try (NetnsGuest world = NetnsGuest.start("-m", "1400")) {
             world.guest("ip link set tap0 up; ip address add %s/64 dev tap0".formatted(GUEST6));
+            // each is probed after a delay of its own, so either may be first
+            world.awaitGuest("inet6 " + GUEST6 + "/64", "ip -6 address show dev tap0 -tentative");
             String address = world.awaitGuest("dynamic", "ip -6 address show dev tap0 -tentative");
             assertThat(address)
                     .contains("inet6 " + GUEST6 + "/64 scope global")
