@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * The forwards that a VM begins with. A port that another process of the pod has, or that may not be had, is tried again, ever more rarely: who has it
- * may leave, as Istio's proxy does where nobody told us of it. The others do not wait for it. Any thread.
+ * may leave, as Istio's proxy does where nobody told us of it. The others do not wait for it. So is a set that the plane had no time for. Any thread.
  */
 final class BootForwards {
     private final PlaneHandle plane;
@@ -25,6 +25,11 @@ final class BootForwards {
 
     /** How many ports of each rule listen. */
     private final Map<PortForward, Integer> listening = new HashMap<>();
+
+    /** The set that was given last. */
+    private List<PortForward> wanted = List.of();
+    /** The plane did not take it: another one is in force. */
+    private boolean refused;
 
     private int retryMs;
     private boolean due;
@@ -38,8 +43,8 @@ final class BootForwards {
     }
 
     /** From now on these, as far as they fit into memory. What becomes of them is not waited for. */
-    void set(List<PortForward> wanted) {
-        ForwardBudget budget = ForwardBudget.of(wanted, memoryLimitBytes);
+    void set(List<PortForward> asked) {
+        ForwardBudget budget = ForwardBudget.of(asked, memoryLimitBytes);
         if (budget.leftOut() != null) {
             log.warn(budget.leftOut());
         }
@@ -50,26 +55,57 @@ final class BootForwards {
         }
         synchronized (this) {
             listening.clear();
+            wanted = rules;
+            refused = false;
             retryMs = Limits.FORWARD_RETRY_FIRST_MS;
             due = false;
         }
-        var ignored = plane.replaceForwards(rules).whenComplete(this::onStates);
+        replace(rules);
+    }
+
+    private void replace(List<PortForward> rules) {
+        var ignored = plane.replaceForwards(rules).whenComplete((states, failure) -> onSet(rules, states, failure));
     }
 
     /** Tries again what could not be had, if it is time. */
     void retry(long nowNs) {
+        List<PortForward> rules;
+        boolean anew;
         synchronized (this) {
             if (!due || dueNs - nowNs > 0) {
                 return;
             }
             due = false;
             retryMs = Math.min(2 * retryMs, Limits.FORWARD_RETRY_MOST_MS);
+            rules = wanted;
+            anew = refused;
         }
-        var ignored = plane.retryForwards().whenComplete(this::onStates);
+        if (anew) {
+            replace(rules);
+        } else {
+            var ignored = plane.retryForwards().whenComplete((states, failure) -> onStates(rules, states));
+        }
+    }
+
+    /** On the loop's thread, or at once. */
+    private synchronized void onSet(
+            List<PortForward> rules, @Nullable List<RuleState> states, @Nullable Throwable failure) {
+        if (rules != wanted) {
+            return; // another set came behind it
+        }
+        refused = states == null;
+        if (failure != null && !plane.isOver()) {
+            log.warn("the forwards are not in force, and are tried again in " + retryMs + " ms: "
+                    + failure.getMessage());
+        }
+        onStates(rules, states);
     }
 
     /** On the loop's thread. What cannot be had, the plane has said. */
-    private synchronized void onStates(@Nullable List<RuleState> states, @Nullable Throwable failure) {
+    private synchronized void onStates(List<PortForward> rules, @Nullable List<RuleState> states) {
+        if (rules != wanted) {
+            return;
+        }
         boolean missing = states == null;
         for (RuleState state : states == null ? List.<RuleState>of() : states) {
             Integer before = listening.put(state.rule(), state.listeners());

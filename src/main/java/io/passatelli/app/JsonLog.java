@@ -3,6 +3,7 @@ package io.passatelli.app;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 
@@ -25,6 +26,7 @@ import java.util.concurrent.atomic.AtomicLong;
 final class JsonLog implements AutoCloseable {
     private static final long LAST_WORDS_MS = 500;
     private static final String END = "";
+    private static final int VM_CHARS = HookLimits.VMI_NAMESPACE_CHARS + 1 + HookLimits.VMI_NAME_CHARS;
 
     private final PrintStream out;
     private final JsonFactory json =
@@ -45,7 +47,7 @@ final class JsonLog implements AutoCloseable {
 
     /** Whose sidecar this is, NAMESPACE/NAME: said in each line from now on. */
     void vm(String name) {
-        vm = name;
+        vm = shown(name, VM_CHARS);
     }
 
     private void say(Log.Level level, String text) {
@@ -66,7 +68,7 @@ final class JsonLog implements AutoCloseable {
             object.writeStringField(
                     "time", Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
             object.writeStringField("level", level.name().toLowerCase(Locale.ROOT));
-            object.writeStringField("message", shown(text));
+            object.writeStringField("message", shown(text, Limits.LOG_LINE_BYTES));
             if (!vm.isEmpty()) {
                 object.writeStringField("vm", vm);
             }
@@ -78,8 +80,8 @@ final class JsonLog implements AutoCloseable {
     }
 
     /** JSON escapes all that is not printable, but for one. */
-    private static String shown(String text) {
-        return text.substring(0, Math.min(text.length(), Limits.LOG_LINE_BYTES)).replace('\u007f', '?');
+    private static String shown(String text, int most) {
+        return text.substring(0, Math.min(text.length(), most)).replace('\u007f', '?');
     }
 
     private void write() {

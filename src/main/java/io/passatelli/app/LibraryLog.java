@@ -1,6 +1,8 @@
 package io.passatelli.app;
 
+import io.passatelli.base.Clock;
 import io.passatelli.base.Log;
+import io.passatelli.base.RateLimit;
 
 import java.util.List;
 import java.util.logging.Formatter;
@@ -23,6 +25,8 @@ final class LibraryLog extends Handler {
 
     private static final Formatter TEXTS = new SimpleFormatter();
 
+    private final Clock clock = Clock.system();
+    private final RateLimit lines = new RateLimit();
     private final Log log;
 
     private LibraryLog(Log log) {
@@ -39,9 +43,11 @@ final class LibraryLog extends Handler {
     }
 
     @Override
-    public void publish(LogRecord record) {
+    public synchronized void publish(LogRecord record) {
         String text = TEXTS.formatMessage(record);
-        if (record.getLevel().intValue() < Level.WARNING.intValue() || text.startsWith(OF_LOG_MANAGER)) {
+        if (record.getLevel().intValue() < Level.WARNING.intValue()
+                || text.startsWith(OF_LOG_MANAGER)
+                || !lines.allows(clock.nowNs())) {
             return;
         }
         StringBuilder line =
@@ -49,6 +55,7 @@ final class LibraryLog extends Handler {
         for (Throwable t = record.getThrown(); t != null; t = t.getCause()) {
             line.append(": ").append(t);
         }
+        line.append(lines.leftOut());
         if (record.getLevel().intValue() >= Level.SEVERE.intValue()) {
             log.error(line.toString());
         } else {

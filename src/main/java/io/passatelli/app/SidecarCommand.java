@@ -89,6 +89,7 @@ final class SidecarCommand {
     }
 
     private int serve() {
+        LibraryLog.into(log);
         try (DataPlane plane = plane();
                 HookServer server = HookServer.start(
                         options.hookDirectory(), options.containerName(), hooks, hooks.rehearsal(), log)) {

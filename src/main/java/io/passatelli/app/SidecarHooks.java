@@ -29,7 +29,7 @@ import java.io.IOException;
 
 /**
  * What the sidecar does when virt-launcher calls: the answer, and what the VMI asks of the plane. The calls of one boot are alike, and come again
- * after a failure with what the user has mended meanwhile: the plane follows until QEMU has come, for from then on a guest lives by what it was told.
+ * after a failure with what the user has mended meanwhile: the plane follows unless QEMU is connected, for then a guest lives by what it was told.
  */
 final class SidecarHooks implements HookCalls, AutoCloseable {
     private final SidecarOptions options;
@@ -44,7 +44,11 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
     private @Nullable LoopbackSocket loopback;
     private @Nullable BootForwards forwards;
     private @Nullable PlaneConfig first;
+    /** In force; null: none were yet, or those before were given up for others that could not be had. */
     private @Nullable VmiSettings settings;
+    /** Came too late, and that was said. */
+    private @Nullable VmiSettings late;
+
     private @Nullable HostWatch hostWatch;
     private boolean closed;
 
@@ -91,7 +95,7 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         HostNetwork host = host();
         VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
         byte[] answer = DomainXml.apply(domainXml, vmi, xmlSettings(asked));
-        take(asked, host);
+        take(vmi, asked, host);
         life.grace(vmi.graceSeconds());
         return answer;
     }
@@ -138,19 +142,18 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         }
     }
 
-    private void take(VmiSettings asked, HostNetwork host) throws HookRefusal {
+    private void take(Vmi vmi, VmiSettings asked, HostNetwork host) throws HookRefusal {
         if (asked.equals(settings) || closed) {
             return;
         }
-        if (life.hasCome()) {
-            settings = asked; // said once
-            log.warn(
-                    "the VMI asks for something else than when QEMU came, which has no effect before the VM starts again");
+        if (settings != null && life.isUp()) {
+            sayLate(asked);
             return;
         }
         NetworkPlan plan = plan(asked, host);
-        openDoor(asked.transport());
+        openDoor(vmi, asked.transport());
         unfollow(); // it would give the plane the old network again
+        settings = null;
         if (plane == null || forwards == null || !plane.adopt(plan.plane())) {
             throw new HookRefusal("the network is too busy to begin with a VM, and is asked again");
         }
@@ -162,15 +165,30 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         forwards.set(asked.forwards());
     }
 
-    /** QEMU does not try a second time: it listens before the call is answered. The other door is open in any case. */
-    private void openDoor(Transport transport) throws HookRefusal {
-        if (transport != Transport.STREAM_TCP || loopback == null) {
+    private void sayLate(VmiSettings asked) {
+        if (!asked.equals(late)) {
+            late = asked;
+            log.warn(
+                    "the VMI asks for something else than when QEMU came, which has no effect before the VM starts again");
+        }
+    }
+
+    /**
+     * QEMU does not try a second time: it listens before the call is answered. The other door is open in any case; and both are for a migration, whose
+     * QEMU comes as its domain says where it comes from, whatever the VMI says by now.
+     */
+    private void openDoor(Vmi vmi, Transport transport) throws HookRefusal {
+        if (transport != Transport.STREAM_TCP && !vmi.migrating() || loopback == null) {
             return;
         }
         try {
             loopback.listen(DesiredForwards.STREAM_TCP_PORT);
         } catch (IOException e) {
-            throw new HookRefusal(Annotations.TRANSPORT + ": " + transport + ": " + e.getMessage());
+            String sentence = Annotations.TRANSPORT + ": " + Transport.STREAM_TCP + ": " + e.getMessage();
+            if (!vmi.migrating()) {
+                throw new HookRefusal(sentence);
+            }
+            log.warn(sentence + ", so a guest that comes by it has no network here");
         }
     }
 
@@ -200,7 +218,9 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
                     plan,
                     new HostFollower(handle, clock, log));
         } catch (IOException e) {
-            log.warn(e.getMessage() + ", so the guest keeps the network that it is told now");
+            log.warn(e.getMessage()
+                    + ", so the guest keeps the network that it is told now, and what the pod gets of addresses"
+                    + " later is not closed to it: start the VM again when that is mended");
         }
     }
 

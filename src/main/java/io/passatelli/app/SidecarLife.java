@@ -83,9 +83,9 @@ final class SidecarLife {
         }
     }
 
-    /** Whether QEMU is, or was, connected: from then on a guest lives by what it was told. */
-    synchronized boolean hasCome() {
-        return came;
+    /** Whether QEMU is connected: as long as it is, a guest lives by what it was told. */
+    synchronized boolean isUp() {
+        return up;
     }
 
     /** Why it is over; null: it is not. */
@@ -99,7 +99,7 @@ final class SidecarLife {
         if (up) {
             return null;
         }
-        if (came) {
+        if (came && !isExpectedAgain()) {
             return isOver(goneNs, GONE_S, nowNs) ? "QEMU has been gone for " + GONE_S + " s" : null;
         }
         if (called) {
@@ -110,6 +110,11 @@ final class SidecarLife {
         return isOver(startNs, NEVER_CALLED_S, nowNs)
                 ? "virt-launcher did not call within " + NEVER_CALLED_S + " s"
                 : null;
+    }
+
+    /** QEMU's start failed, and virt-launcher tries another one. */
+    private boolean isExpectedAgain() {
+        return called && calledNs - goneNs > 0;
     }
 
     private @Nullable String endOfTerminated(long nowNs) {

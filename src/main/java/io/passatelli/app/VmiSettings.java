@@ -1,5 +1,6 @@
 package io.passatelli.app;
 
+import io.passatelli.base.HookLimits;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.Annotations;
@@ -122,7 +123,7 @@ record VmiSettings(
 
         /** Resolvers instead of the pod's, or none at all. */
         private void dns(GuestOptions.Builder options) throws HookRefusal {
-            List<String> items = items(Annotations.DNS);
+            List<String> items = orElse(() -> items(Annotations.DNS), List.of());
             if (items.isEmpty()) {
                 return;
             }
@@ -149,11 +150,12 @@ record VmiSettings(
 
         /** By which addresses, or which interface, of the pod the guest's traffic leaves. */
         private void outbound(GuestOptions.Builder options) throws HookRefusal {
-            List<String> items = items(Annotations.OUTBOUND);
+            List<String> items = orElse(() -> items(Annotations.OUTBOUND), List.of());
             if (items.isEmpty()) {
                 return;
             }
-            if (items.size() == 1 && host.named(items.getFirst()) != null) {
+            HostNetwork.Interface named = items.size() == 1 ? host.named(items.getFirst()) : null;
+            if (named != null && !named.loopback()) {
                 options.outboundInterface4(items.getFirst()).outboundInterface6(items.getFirst());
                 return;
             }
@@ -195,9 +197,13 @@ record VmiSettings(
             return new IllegalArgumentException(annotation + ": '" + item + "' " + why);
         }
 
-        /** Between commas and white space. */
+        /** Between commas and white space. Throws {@link IllegalArgumentException} with one sentence. */
         private List<String> items(String annotation) {
             String text = annotations.getOrDefault(annotation, "").strip();
+            if (text.length() > HookLimits.LIST_CHARS) {
+                throw new IllegalArgumentException(
+                        annotation + ": " + text.length() + " characters are more than " + HookLimits.LIST_CHARS);
+            }
             return text.isEmpty() ? List.of() : List.of(text.split("[,\\s]+", -1));
         }
     }

@@ -29,6 +29,21 @@ public final class HookLimits {
     /** Objects and arrays within each other in a VMI: the deepest part of its schema, affinity, has half of it. */
     public static final int VMI_DEPTH = 64;
 
+    /** Words of JSON in a VMI: names, values, and both ends of objects and arrays. The longest that etcd keeps has fewer, if it is no hostile one. */
+    public static final int VMI_TOKENS = 500_000;
+
+    /** A VMI's name, characters, as Kubernetes has it ... */
+    public static final int VMI_NAME_CHARS = 253;
+
+    /** ... its namespace ... */
+    public static final int VMI_NAMESPACE_CHARS = 63;
+
+    /** ... and its uid, which has 36. */
+    public static final int VMI_UID_CHARS = 64;
+
+    /** An annotation that is a list of addresses, characters: any list that is not refused has fewer. */
+    public static final int LIST_CHARS = 1_024;
+
     /** Interfaces, and networks, of a VMI: a machine has fewer places for them. */
     public static final int VMI_INTERFACES = 256;
 
@@ -43,6 +58,9 @@ public final class HookLimits {
 
     /** Its tags and attributes, both ends of an element counted: as a tree each takes a hundred bytes and more. */
     public static final int DOMAIN_XML_PARTS = 120_000;
+
+    /** What we make of it, bytes: virt-launcher takes messages of up to 4 MiB, and something stands around it. */
+    public static final int ANSWER_BYTES = (4 << 20) - 1_024;
 
     /** Elements within each other in it: libvirt's schema has a tenth. */
     public static final int DOMAIN_XML_DEPTH = 100;

@@ -40,8 +40,11 @@ final class NicXml {
         return alias(nic.name());
     }
 
-    /** What cannot be had with the transport is refused. */
+    /** What cannot be had with the transport is refused, but not to a migration's target: its domain comes from the source, our answer is not used. */
     void check() throws HookRefusal {
+        if (vmi.migrating()) {
+            return;
+        }
         switch (settings.transport()) {
             case STREAM, STREAM_TCP -> {}
             case STREAM_ARGV -> {

@@ -13,6 +13,7 @@ import io.passatelli.config.PortForward;
 import io.passatelli.config.PortForward.Protocol;
 
 import java.io.IOException;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +25,7 @@ final class VmiReader {
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxNestingDepth(HookLimits.VMI_DEPTH)
+                    .maxTokenCount(HookLimits.VMI_TOKENS)
                     .maxDocumentLength(HookLimits.VMI_BYTES)
                     .maxStringLength(HookLimits.VMI_BYTES)
                     .build())
@@ -122,9 +124,9 @@ final class VmiReader {
 
     private void metadata(String member) throws IOException, HookRefusal {
         switch (member) {
-            case "uid" -> uid = text();
-            case "namespace" -> namespace = text();
-            case "name" -> name = text();
+            case "uid" -> uid = text(HookLimits.VMI_UID_CHARS);
+            case "namespace" -> namespace = text(HookLimits.VMI_NAMESPACE_CHARS);
+            case "name" -> name = text(HookLimits.VMI_NAME_CHARS);
             case "labels" -> object(this::label);
             case "annotations" -> object(this::annotation);
             default -> in.skipChildren();
@@ -153,7 +155,7 @@ final class VmiReader {
             case "architecture" -> architecture = text();
             case "networks" -> array(this::network);
             case "domain" -> object(this::domain);
-            case "terminationGracePeriodSeconds" -> graceSeconds = number(Integer.MAX_VALUE);
+            case "terminationGracePeriodSeconds" -> graceSeconds = grace();
             default -> in.skipChildren();
         }
     }
@@ -325,6 +327,14 @@ final class VmiReader {
         };
     }
 
+    private String text(int mostChars) throws IOException, HookRefusal {
+        String text = text();
+        if (text.length() > mostChars) {
+            throw wrong(text.length() + " characters are more than " + mostChars);
+        }
+        return text;
+    }
+
     private boolean flag() throws HookRefusal {
         return switch (in.currentToken()) {
             case VALUE_TRUE -> true;
@@ -344,6 +354,17 @@ final class VmiReader {
             throw wrong("a whole number from 0 to " + most + " is wanted");
         }
         return (int) number;
+    }
+
+    /** null says nothing, and longer than we can count is for ever. */
+    private int grace() throws IOException, HookRefusal {
+        JsonToken token = in.currentToken();
+        if (token == JsonToken.VALUE_NULL) {
+            return graceSeconds;
+        }
+        boolean isLong = token == JsonToken.VALUE_NUMBER_INT
+                && in.getBigIntegerValue().compareTo(BigInteger.valueOf(Integer.MAX_VALUE)) > 0;
+        return isLong ? Integer.MAX_VALUE : number(Integer.MAX_VALUE);
     }
 
     /** Whether the value, whatever it is, is there. */

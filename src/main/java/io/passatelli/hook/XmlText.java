@@ -111,17 +111,26 @@ final class XmlText {
         }
     }
 
-    /** In UTF-8, which needs no declaration. */
-    static byte[] write(Document document) {
+    /** In UTF-8, which needs no declaration. What virt-launcher would not take is refused as soon as it is too long. */
+    static byte[] write(Document document) throws HookRefusal {
         StringBuilder out = new StringBuilder(16 << 10);
         for (Node node = document.getFirstChild(); node != null; node = node.getNextSibling()) {
             write(node, out);
         }
-        return out.toString().getBytes(StandardCharsets.UTF_8);
+        byte[] written = out.toString().getBytes(StandardCharsets.UTF_8);
+        checkAnswer(written.length);
+        return written;
     }
 
-    /** No deeper than the parser lets pass, and what we add is on top. */
-    private static void write(Node node, StringBuilder out) {
+    private static void checkAnswer(int length) throws HookRefusal {
+        if (length > HookLimits.ANSWER_BYTES) {
+            throw new HookRefusal("the domain XML would have more than " + HookLimits.ANSWER_BYTES
+                    + " bytes with the NIC in it, which virt-launcher does not take");
+        }
+    }
+
+    /** No deeper than the parser lets pass, and what we add is on top. What is not escaped is no longer than it was read. */
+    private static void write(Node node, StringBuilder out) throws HookRefusal {
         switch (node.getNodeType()) {
             case Node.ELEMENT_NODE -> element((Element) node, out);
             case Node.TEXT_NODE -> escape(node.getNodeValue(), false, out);
@@ -141,7 +150,7 @@ final class XmlText {
         }
     }
 
-    private static void element(Element element, StringBuilder out) {
+    private static void element(Element element, StringBuilder out) throws HookRefusal {
         out.append('<').append(element.getTagName());
         NamedNodeMap attributes = element.getAttributes();
         for (int i = 0; i < attributes.getLength(); i++) {
@@ -163,8 +172,9 @@ final class XmlText {
     }
 
     /** What a reader would take for markup, or would normalize (XML 1.0 §2.11, §3.3.3). */
-    private static void escape(String text, boolean attribute, StringBuilder out) {
+    private static void escape(String text, boolean attribute, StringBuilder out) throws HookRefusal {
         for (int i = 0; i < text.length(); i++) {
+            checkAnswer(out.length());
             char c = text.charAt(i);
             switch (c) {
                 case '<' -> out.append("&lt;");

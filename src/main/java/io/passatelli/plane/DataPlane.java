@@ -65,6 +65,7 @@ public final class DataPlane implements AutoCloseable {
     private final PlaneHandle handle;
     private final long startNs;
     private PlaneConfig config;
+    private long endsBroken;
     private @Nullable NeighbourWatch neighbourWatch;
 
     /** Makes and binds everything; nothing happens before {@link #run}. What was made is closed again if the rest cannot be. */
@@ -240,10 +241,20 @@ public final class DataPlane implements AutoCloseable {
             if (!goesOn.test(t)) {
                 throw t;
             }
-            icmp.close();
-            udp.close();
-            tcp.close();
+            end("ICMP", icmp::close);
+            end("UDP", udp::close);
+            end("TCP", tcp::close);
             return false;
+        }
+    }
+
+    /** In the state that the broken turn left, that may be broken too. */
+    private void end(String flowsOf, Runnable close) {
+        try {
+            close.run();
+        } catch (Throwable t) {
+            endsBroken++;
+            log.error("bug: " + t + " while the flows of " + flowsOf + " ended");
         }
     }
 
@@ -272,7 +283,7 @@ public final class DataPlane implements AutoCloseable {
                 flows.count(),
                 router.isUp(),
                 Snapshot.traffic(link),
-                loop.invariantViolations() + router.violations(),
+                loop.invariantViolations() + router.violations() + endsBroken,
                 loop.staleEvents(),
                 loop.nowNs() - startNs,
                 new PlaneStats.FlowCounts(connections.now(), udp.count(), icmp.count()),

@@ -55,6 +55,15 @@ class JsonLogTest {
     }
 
     @Test
+    void nameOfTheVmIsBoundedToo() throws Exception {
+        try (JsonLog json = new JsonLog(stream(bytes))) {
+            json.vm("n/" + "v".repeat(1_000_000));
+            json.log(Log.Level.INFO).info("said");
+        }
+        assertThat(read(lines().getFirst()).get("vm").asText()).isEqualTo("n/" + "v".repeat(315));
+    }
+
+    @Test
     void whateverIsQuotedTheLineIsPrintableAndBounded() throws Exception {
         String nasty = "\n{\"level\":\"error\"}\r\u001b[31m\u0000\u007f\u0085\u2028\"\\ü\ud800";
         try (JsonLog json = new JsonLog(stream(bytes))) {

@@ -1,5 +1,6 @@
 package io.passatelli.app;
 
+import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -37,6 +38,14 @@ class LibraryLogTest {
                 .containsExactly(
                         "WARNING org.example.library: no memory left",
                         "ERROR org.example.library: gave up: java.lang.IllegalStateException: outer: java.io.IOException: inner");
+    }
+
+    @Test
+    void libraryThatNeverStopsIsHeardSoManyTimesASecond() {
+        for (int i = 0; i < 10_000; i++) {
+            LIBRARY.warning("again");
+        }
+        assertThat(lines).hasSizeBetween(Limits.LOG_LINES_PER_SECOND, 20 * Limits.LOG_LINES_PER_SECOND);
     }
 
     @Test

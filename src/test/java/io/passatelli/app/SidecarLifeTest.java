@@ -38,10 +38,10 @@ class SidecarLifeTest {
     void livesAsLongAsQemu() {
         life.onCall(at(1));
         life.onGuestUp();
-        assertThat(life.hasCome()).isTrue();
+        assertThat(life.isUp()).isTrue();
         assertThat(life.end(at(1_000_000))).isNull();
         life.onGuestDown(at(1_000_000));
-        assertThat(life.hasCome()).isTrue();
+        assertThat(life.isUp()).isFalse();
         livesUntil(1_000_120, "QEMU has been gone for 120 s");
     }
 
@@ -52,6 +52,18 @@ class SidecarLifeTest {
         life.onGuestDown(at(2));
         life.onGuestUp();
         assertThat(life.end(at(1_000))).isNull();
+    }
+
+    @Test
+    void callAfterAStartThatFailedIsWaitedForAsTheFirst() {
+        life.onCall(at(1));
+        life.onGuestUp();
+        life.onGuestDown(at(5));
+        life.onCall(at(100));
+        livesUntil(1_000, "QEMU did not come within 900 s of the last hook call");
+        life.onGuestUp();
+        life.onGuestDown(at(2_000));
+        livesUntil(2_120, "QEMU has been gone for 120 s");
     }
 
     @Test

@@ -14,6 +14,7 @@ import io.passatelli.host.HostNetwork.Interface;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -133,12 +134,22 @@ class VmiSettingsTest {
                 "outbound=10.1.2.3 | passatelli.io/outbound: '10.1.2.3' is neither an address nor an interface of this pod",
                 "outbound=eth7 | passatelli.io/outbound: 'eth7' is neither an address nor an interface of this pod",
                 "outbound=127.0.0.1 | passatelli.io/outbound: '127.0.0.1' is neither an address nor an interface",
+                "outbound=lo | passatelli.io/outbound: 'lo' is neither an address nor an interface of this pod",
                 "outbound=10.77.0.2 10.77.0.2 | passatelli.io/outbound: one address of each family",
                 "forward=tcp:0 | passatelli.io/forward, column 5",
                 "transport=vhost-user | passatelli.io/transport: vhost-user is not in this version"
             })
     void wrongAnnotationsAreRefusedWithOneSentence(String annotation, String sentence) {
         assertThatThrownBy(() -> of(annotation)).isInstanceOf(HookRefusal.class).hasMessageStartingWith(sentence);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"dns", "outbound"})
+    void listThatIsTooLongIsNotLookedAt(String annotation) throws Exception {
+        String list = annotation + "=" + ",".repeat(1_025);
+        String sentence = "passatelli.io/" + annotation + ": 1025 characters are more than 1024";
+        assertThatThrownBy(() -> of(list)).isInstanceOf(HookRefusal.class).hasMessage(sentence);
+        assertThat(ofTarget(list).remarks()).containsExactly(sentence + "; it has no effect on this migration");
     }
 
     /** Its guest runs already. */

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.w3c.dom.Element;
 
 import java.nio.charset.StandardCharsets;
@@ -160,6 +161,17 @@ class DomainXmlTest {
                 .map(its -> its.text())
                 .collect(Collectors.joining(", "));
         assertThat(forwards).as(row).isEqualTo(expected);
+    }
+
+    /** Its domain comes from where the guest runs, and what we answer is not used. */
+    @ParameterizedTest
+    @ValueSource(strings = {"\"pciAddress\":\"0000:02:02.0\"", "\"state\":\"down\""})
+    void whatATransportCannotDoIsNotRefusedToATarget(String members) throws HookRefusal {
+        assertThatThrownBy(() -> applied(Transport.STREAM_ARGV, VmiJson.withNic(members), DOMAIN))
+                .isInstanceOf(HookRefusal.class)
+                .hasMessageContaining("stream-argv");
+        VmiJson target = VmiJson.withNic(members).status("\"migrationState\":{}");
+        assertThat(applied(Transport.STREAM_ARGV, target, DOMAIN)).isNotNull();
     }
 
     @Test

@@ -271,6 +271,53 @@ class VmiTest {
                 .isInstanceOf(HookRefusal.class);
     }
 
+    @ParameterizedTest
+    @CsvSource({"name, 253", "namespace, 63", "uid, 64"})
+    void whatNamesAVmiIsBounded(String member, int most) throws HookRefusal {
+        VmiJson longest = new VmiJson().metadata("\"" + member + "\":\"" + "x".repeat(most) + "\"");
+        Vmi vmi = longest.parsed();
+        assertThat(vmi.name() + vmi.namespace() + vmi.uid()).isEqualTo("x".repeat(most));
+        VmiJson longer = new VmiJson().metadata("\"" + member + "\":\"" + "x".repeat(most + 1) + "\"");
+        assertThatThrownBy(longer::parsed)
+                .isInstanceOf(HookRefusal.class)
+                .hasMessage("the VMI is wrong at /metadata/" + member + ": " + (most + 1) + " characters are more than "
+                        + most);
+    }
+
+    /** Each name in an object is kept until its end, to see that it does not come twice. */
+    @ParameterizedTest
+    @ValueSource(strings = {"\"%d\":0", "\"%d\":[]"})
+    void namesAreNotKeptWithoutABound(String member) {
+        String many = IntStream.rangeClosed(0, HookLimits.VMI_TOKENS / 2)
+                .mapToObj(member::formatted)
+                .collect(Collectors.joining(","));
+        for (VmiJson json : List.of(new VmiJson().metadata(many), new VmiJson().status("\"other\":{" + many + "}"))) {
+            assertThatThrownBy(json::parsed)
+                    .isInstanceOf(HookRefusal.class)
+                    .hasMessageContaining("Token count")
+                    .hasMessageContaining("500000");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "null, 30",
+        "0, 0",
+        "180, 180",
+        "2147483647, 2147483647",
+        "2147483648, 2147483647",
+        "9223372036854775807, 2147483647",
+        "99999999999999999999, 2147483647"
+    })
+    void graceIsTheStandardOrAsLongAsWeCanCount(String value, int seconds) throws HookRefusal {
+        String json = new VmiJson()
+                .toString()
+                .replace("\"spec\":{", "\"spec\":{\"terminationGracePeriodSeconds\":" + value + ",");
+        assertThat(Vmi.parse(json.getBytes(StandardCharsets.UTF_8), "passatelli")
+                        .graceSeconds())
+                .isEqualTo(seconds);
+    }
+
     @Test
     void aLargeVmiIsReadAll() throws HookRefusal {
         String fields = IntStream.range(0, 60_000)

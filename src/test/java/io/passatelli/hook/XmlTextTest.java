@@ -118,4 +118,14 @@ class XmlTextTest {
                 .hasMessageContaining(part)
                 .hasMessageMatching("[ -~]{1,600}");
     }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"<domain a='%s'/>", "<domain>%s</domain>"})
+    void whatWouldBeTooLongForVirtLauncherIsRefusedWhileItIsWritten(String domain) {
+        String text = domain.contains("=") ? "\"" : ">";
+        assertThatThrownBy(() -> again(domain.formatted(text.repeat(3 << 20))))
+                .isInstanceOf(HookRefusal.class)
+                .hasMessage("the domain XML would have more than 4193280 bytes with the NIC in it, which virt-launcher"
+                        + " does not take");
+    }
 }

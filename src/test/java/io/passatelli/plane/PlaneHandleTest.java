@@ -4,6 +4,7 @@ import io.passatelli.base.Clock;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.config.Cidr;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.PlainNetwork;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.link.SimLink;
@@ -14,6 +15,8 @@ import org.junit.jupiter.api.Timeout;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -72,11 +75,11 @@ class PlaneHandleTest {
         }
     }
 
-    /** The kernel, but that the next {@code faults} waits of the loop end in a way that no kernel knows. */
-    private static Os breaking(LinuxOs os, AtomicInteger faults) {
+    /** The kernel, but that the next {@code faults} calls end in a way that no kernel knows. */
+    private static Os breaking(Os os, String call, AtomicInteger faults) {
         return (Os) Proxy.newProxyInstance(
                 PlaneHandleTest.class.getClassLoader(), new Class<?>[] {Os.class}, (self, method, arguments) -> {
-                    if (method.getName().equals("epollWait") && faults.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
+                    if (method.getName().equals(call) && faults.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
                         throw new AssertionError("broken");
                     }
                     try {
@@ -92,7 +95,7 @@ class PlaneHandleTest {
         AtomicInteger faults = new AtomicInteger();
         List<Throwable> heard = new CopyOnWriteArrayList<>();
         try (var os = new LinuxOs();
-                var plane = plane(breaking(os, faults))) {
+                var plane = plane(breaking(os, "epollWait", faults))) {
             PlaneHandle handle = plane.handle();
             Thread loop = Thread.ofPlatform().start(() -> plane.run(heard::add));
             handle.stats().get(10, TimeUnit.SECONDS);
@@ -108,21 +111,54 @@ class PlaneHandleTest {
     }
 
     @Test
+    void flowThatBreaksAtItsEndDoesNotEndThePlane() throws Exception {
+        AtomicInteger faults = new AtomicInteger();
+        AtomicInteger closes = new AtomicInteger();
+        List<String> lines = new ArrayList<>();
+        SimLink link = SimLink.plain();
+        try (var os = new LinuxOs();
+                var host = new DatagramSocket(0, InetAddress.getLoopbackAddress());
+                var plane = plane(
+                        breaking(breaking(os, "epollWait", faults), "close", closes),
+                        link,
+                        new Log(Log.Level.INFO, (level, line) -> lines.add(line)))) {
+            link.guestSends(UdpFrames.frame(
+                    PlaneScenario.GUEST, 4_000, PlaneScenario.GATEWAY, host.getLocalPort(), new byte[1]));
+            for (int i = 0; i < 10; i++) {
+                plane.turn(0);
+            }
+            assertThat(plane.snapshot().flows()).isEqualTo(1);
+            faults.set(1);
+            closes.set(1);
+            plane.run(fault -> {
+                plane.handle().stop();
+                return true;
+            });
+            assertThat(plane.snapshot().invariantViolations()).isEqualTo(1);
+            assertThat(lines).contains("bug: java.lang.AssertionError: broken while the flows of UDP ended");
+        }
+    }
+
+    @Test
     void brokenLoopEndsWhereNobodyWantsItToGoOn() throws Exception {
         try (var os = new LinuxOs();
-                var plane = plane(breaking(os, new AtomicInteger(1)))) {
+                var plane = plane(breaking(os, "epollWait", new AtomicInteger(1)))) {
             assertThatThrownBy(plane::run).hasMessage("broken");
             assertThat(plane.handle().stats()).isCompleted();
         }
     }
 
     private static DataPlane plane(Os os) {
+        return plane(os, SimLink.plain(), Log.silent());
+    }
+
+    private static DataPlane plane(Os os, SimLink link, Log log) {
         var network = PlainNetwork.of(
                 new Cidr(Ip.parse(PlaneScenario.GUEST), 24), Ip.parse(PlaneScenario.GATEWAY), 1500, null);
         return new DataPlane(
-                PlaneConfig.of(network),
-                new Surroundings(os, Clock.system(), Log.silent(), () -> 7),
-                (its, counters, log) -> SimLink.plain(),
+                PlaneConfig.of(network).host4(HostSide.mapping(Ip.parse(PlaneScenario.GATEWAY))),
+                new Surroundings(os, Clock.system(), log, () -> 7),
+                (its, counters, lines) -> link,
                 PlaneEvents.NOBODY);
     }
 }
