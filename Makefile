@@ -80,7 +80,7 @@ bench-syscalls: ## system calls for each 64 KiB of TCP and for each exchange, co
 	@$(MAKE) --no-print-directory build
 	@. scripts/jdk.sh && scripts/bench-syscalls.sh
 
-bench-sidecar: ## the KubeVirt sidecar: start, answers on 200 millicores, memory (root)
+bench-sidecar: ## the KubeVirt sidecar: start, answers on 200 millicores, memory, TCP; ROWS='PATTERN...' chooses rows (root)
 	@$(setup) bench
 	@$(MAKE) --no-print-directory build
 	@. scripts/jdk.sh && scripts/bench-sidecar.sh

@@ -15,7 +15,7 @@ case ${1:-} in
     test) packages=("${build[@]}" "${net[@]}" "${guest[@]}" "${launcher[@]}"
         bind9-dnsutils dhcpcd-base gcc libc6-dev linux-libc-dev ndisc6 nftables python3 traceroute tshark udhcpc) ;;
     bench) packages=("${build[@]}" "${net[@]}" "${guest[@]}"
-        gcc git iperf3 libc6-dev linux-libc-dev passt python3 slirp4netns strace) ;;
+        curl gcc git iperf3 libc6-dev linux-libc-dev passt python3 slirp4netns strace) ;;
     *)
         echo "usage: $0 build|test|demo|demo-kubevirt|bench" >&2
         exit 2

@@ -1,26 +1,25 @@
 """
-The KubeVirt sidecar: how long until virt-launcher can see its hook socket, what that costs, how fast it answers on 200 millicores, and its memory.
+The KubeVirt sidecar: how long until virt-launcher can see its hook socket, what that costs, how fast it answers on 200 millicores, its memory,
+and TCP through it beside the passt role.
 
 Called by scripts/bench-sidecar.sh as root, with the name of a lab (scripts/lab.sh) that is up: the sidecar runs in its pod as uid 107, in cgroups
-(v1: cpu, cpuacct, memory) of its own.
+(v1: cpu, cpuacct, memory) of its own. ROWS="PATTERN..." chooses rows.
 """
 
 import itertools
 import os
-import re
 import shutil
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from table import ROOT, Table
+from table import ROOT, Table, interleave
+from tcp import OURS, POD, Load, passt, private_mib, stop, wanted
 
-POD = f"{sys.argv[1]}-pod"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 7)
 PROGRAM = str(ROOT / "target/passatelli/bin/passatelli")
 USER = 107
@@ -30,7 +29,11 @@ VMI = (RECORDED / "vmi.json").read_bytes()
 PERIOD_US = 100_000
 PATIENCE_S = 60
 IDLE_S = 10
-STATIC_MIB = 191  # one less than the second stage needs
+WHOLE_MIB = 192  # what the second stage needs
+PORT = 7170  # of the load program beside the sidecar; it listens behind the next one
+ROLE_PORT = 7180
+WARM_UP_MS = 1_000
+TRANSFER_MS = 600
 
 
 class Groups:
@@ -142,10 +145,10 @@ class Sidecar:
     def info(self):
         return call(self.socket, "/kubevirt.hooks.info.Info/Info")
 
-    def define(self):
+    def define(self, vmi=VMI):
         """A VM's start: the slowest of its calls."""
         method = "/kubevirt.hooks.v1alpha3.Callbacks/OnDefineDomain"
-        return max(call(self.socket, method, field(1, xml) + field(2, VMI)) for xml in CALLS)
+        return max(call(self.socket, method, field(1, xml) + field(2, vmi)) for xml in CALLS)
 
     def connect(self):
         """As QEMU would."""
@@ -153,9 +156,17 @@ class Sidecar:
         link.connect(str(self.hooks / "net/0.sock"))
         return link
 
+    def await_monitor(self):
+        """Until the second stage, which a guest that has come brings about, has told its metrics."""
+        ask = ["nsenter", f"--net=/run/netns/{POD}", "curl", "-sf", "http://127.0.0.1:15988/metrics"]
+        deadline = time.monotonic() + PATIENCE_S
+        while subprocess.run(ask, stdout=subprocess.DEVNULL, check=False).returncode:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the sidecar has no second stage")
+            time.sleep(0.5)
+
     def private_mib(self):
-        text = Path(f"/proc/{self.groups.pids()[0]}/smaps_rollup").read_text()
-        return int(re.search(r"Private_Dirty:\s+(\d+) kB", text).group(1)) / 1024
+        return private_mib(self.groups.pids()[0])
 
     def close(self):
         call(self.socket, "/kubevirt.hooks.v1alpha3.Callbacks/Shutdown")
@@ -185,7 +196,7 @@ def answers(millicores):
 
 def at_rest():
     """Private MiB, MiB at most of its group, and milliseconds of processor time in a second, with a guest that says nothing and no second stage."""
-    sidecar = Sidecar(memory_mib=STATIC_MIB)
+    sidecar = Sidecar(memory_mib=WHOLE_MIB - 1)
     try:
         sidecar.info()
         sidecar.define()
@@ -199,19 +210,69 @@ def at_rest():
         sidecar.close()
 
 
+def whole():
+    """Private MiB, and MiB at most of its group, with a guest that says nothing, and the second stage, which was asked once."""
+    sidecar = Sidecar(memory_mib=WHOLE_MIB)
+    try:
+        sidecar.info()
+        sidecar.define()
+        with sidecar.connect():
+            sidecar.await_monitor()
+            time.sleep(3)  # what the start set in motion has ended
+            return sidecar.private_mib(), sidecar.groups.peak_mib()
+    finally:
+        sidecar.close()
+
+
+def throughput(table):
+    """One connection each way through a sidecar with its second stage, and through the passt role."""
+    sidecar = Sidecar()
+    work = tempfile.mkdtemp()
+    role = passt(OURS, ROLE_PORT, f"{work}/socket")
+    loads = []
+    try:
+        sidecar.define(VMI.replace(b"tcp:2222:22", b"tcp:%d" % (PORT + 1)))
+        loads.append(Load("sidecar", PORT, sidecar.process, f"stream={sidecar.hooks}/net/0.sock"))
+        loads.append(Load("role", ROLE_PORT, role, f"stream={work}/socket"))
+        sidecar.await_monitor()
+        for load in loads:
+            for verb in ("out", "in") * 2:
+                load.ask(verb, 65520, 1, WARM_UP_MS)
+        for verb in ("in", "out"):
+            answers = interleave(ROUNDS, *(lambda one=one: one.ask(verb, 65520, 1, TRANSFER_MS) for one in loads))
+            figures = [[a["bytes"] * 8 / a["seconds"] / 1e9 for a in rounds] for rounds in answers]
+            table.row(f"stream-throughput-{verb}", "Gbit/s", *figures, "passt role", True)
+    finally:
+        for load in loads:
+            load.close()
+        stop(role)
+        sidecar.close()
+        shutil.rmtree(work)
+
+
 def main():
     table = Table("sidecar")
-    fast = [ready(None) for _ in range(ROUNDS)]
-    table.row("hook-ready-2cores", "s", [seconds for seconds, _ in fast])
-    table.row("hook-cpu", "s", [cpu for _, cpu in fast])
-    table.row("hook-ready-200m", "s", [ready(200)[0] for _ in range(ROUNDS)])
-    slow = [answers(200) for _ in range(ROUNDS)]
-    table.row("info-200m", "ms", [info for info, _ in slow])
-    table.row("define-200m", "ms", [define for _, define in slow])
-    rest = [at_rest() for _ in range(3)]
-    table.row("memory-stage1", "MiB", [private for private, _, _ in rest])
-    table.row("memory-stage1-peak", "MiB", [peak for _, peak, _ in rest])
-    table.row("idle-cpu", "ms/s", [cpu for _, _, cpu in rest])
+    if wanted("hook-ready-2cores", "hook-cpu"):
+        fast = [ready(2_000) for _ in range(ROUNDS)]
+        table.row("hook-ready-2cores", "s", [seconds for seconds, _ in fast])
+        table.row("hook-cpu", "s", [cpu for _, cpu in fast])
+    if wanted("hook-ready-200m"):
+        table.row("hook-ready-200m", "s", [ready(200)[0] for _ in range(ROUNDS)])
+    if wanted("info-200m", "define-200m"):
+        slow = [answers(200) for _ in range(ROUNDS)]
+        table.row("info-200m", "ms", [info for info, _ in slow])
+        table.row("define-200m", "ms", [define for _, define in slow])
+    if wanted("memory-stage1", "memory-stage1-peak", "idle-cpu"):
+        rest = [at_rest() for _ in range(3)]
+        table.row("memory-stage1", "MiB", [private for private, _, _ in rest])
+        table.row("memory-stage1-peak", "MiB", [peak for _, peak, _ in rest])
+        table.row("idle-cpu", "ms/s", [cpu for _, _, cpu in rest])
+    if wanted("memory-whole", "memory-whole-peak"):
+        both = [whole() for _ in range(3)]
+        table.row("memory-whole", "MiB", [private for private, _ in both])
+        table.row("memory-whole-peak", "MiB", [peak for _, peak in both])
+    if wanted("stream-throughput-in", "stream-throughput-out"):
+        throughput(table)
     table.finish()
 
 
