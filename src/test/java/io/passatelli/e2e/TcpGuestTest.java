@@ -75,6 +75,7 @@ class TcpGuestTest {
             Process guest = startGuest(passt, NETWORK + """
                     # lasts as long as the machine
                     cat /dev/zero | socat -u - TCP4-LISTEN:7101 &
+                    until grep -q ':1BBD ' /proc/net/tcp; do usleep 50000; done # it listens
                     cat /dev/zero | socat -u - TCP4:10.77.0.3:7703 &
                     cat /dev/zero | socat -u - TCP6:[fd77::3]:7703 &
                     socat -u TCP4:10.77.0.3:7704 OPEN:/dev/null &
@@ -178,10 +179,12 @@ class TcpGuestTest {
         return end;
     }
 
-    private static void awaitBytes(TcpEnd end) throws InterruptedException {
+    private static void awaitBytes(TcpEnd end) throws IOException, InterruptedException {
         long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_S);
         while (end.received() < 1 << 20) {
-            assertThat(System.nanoTime()).isLessThan(limit);
+            assertThat(System.nanoTime())
+                    .as("%s bytes came by port %s", end.received(), end.port())
+                    .isLessThan(limit);
             Thread.sleep(20);
         }
     }
