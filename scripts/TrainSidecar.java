@@ -54,7 +54,9 @@ class TrainSidecar {
             calls.onDefineDomain(define);
         }
         try (SocketChannel link = Train.connect(hooks.resolve("net/0.sock"), sidecar)) {
-            new Train(link).walkInPod(udp, tcp);
+            Train guest = new Train(link);
+            guest.walkInPod(udp, tcp);
+            guest.leave();
         }
         calls.shutdown(ShutdownParams.getDefaultInstance());
         System.exit(sidecar.waitFor());
