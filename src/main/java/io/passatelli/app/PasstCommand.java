@@ -101,10 +101,7 @@ final class PasstCommand {
             plane.run();
             return ExitCode.OK;
         } catch (Throwable t) {
-            log.error("bug: " + t + " ended the network; the last frame began " + plane.lastFrame());
-            for (StackTraceElement frame : t.getStackTrace()) {
-                log.error("  at " + frame);
-            }
+            log.error("bug: " + t + " ended the network; the last frame began " + plane.lastFrame(), t);
             return ExitCode.FAILURE;
         }
     }

@@ -89,7 +89,6 @@ final class SidecarCommand {
     }
 
     private int serve() {
-        LibraryLog.into(log);
         try (DataPlane plane = plane();
                 HookServer server = HookServer.start(
                         options.hookDirectory(), options.containerName(), hooks, hooks.rehearsal(), log)) {
@@ -173,10 +172,7 @@ final class SidecarCommand {
         long nowNs = clock.nowNs();
         restarts = nowNs - brokenNs > WELL_NS ? 1 : restarts + 1;
         brokenNs = nowNs;
-        log.error("bug: " + thrown + " broke the loop");
-        for (StackTraceElement frame : thrown.getStackTrace()) {
-            log.error("  at " + frame);
-        }
+        log.error("bug: " + thrown + " broke the loop", thrown);
         return restarts <= Limits.LOOP_RESTARTS;
     }
 }

@@ -94,10 +94,15 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         json.vm(vmi.namespace() + "/" + vmi.name());
         HostNetwork host = host();
         VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
-        byte[] answer = DomainXml.apply(domainXml, vmi, xmlSettings(asked));
+        byte[] answer = answer(domainXml, vmi, asked);
         take(vmi, asked, host);
         life.grace(vmi.graceSeconds());
         return answer;
+    }
+
+    private byte[] answer(byte[] domainXml, Vmi vmi, VmiSettings asked) throws HookRefusal {
+        return DomainXml.apply(
+                domainXml, vmi, new DomainXml.Settings(asked.transport(), options.socketOfQemu(), asked.mtu()));
     }
 
     /** The same, but for its consequences: so that all of it was run once when it counts. */
@@ -108,9 +113,8 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
                 Vmi vmi = Vmi.parse(vmiJson, null);
                 HostNetwork host = host();
                 VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
-                byte[] answer = DomainXml.apply(domainXml, vmi, xmlSettings(asked));
                 plan(asked, host);
-                return answer;
+                return answer(domainXml, vmi, asked);
             }
 
             @Override
@@ -128,10 +132,6 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
     /** When calls came, and how long the answers took. */
     HookTimes times() {
         return times;
-    }
-
-    private DomainXml.Settings xmlSettings(VmiSettings asked) {
-        return new DomainXml.Settings(asked.transport(), options.socketOfQemu(), asked.mtu());
     }
 
     private HostNetwork host() throws HookRefusal {

@@ -1,5 +1,6 @@
 package io.passatelli.app;
 
+import io.passatelli.hook.Vmi;
 import org.jspecify.annotations.Nullable;
 
 import java.util.concurrent.Semaphore;
@@ -11,9 +12,6 @@ import java.util.concurrent.TimeUnit;
  * come. Any thread; times are a clock's that only goes forward, in ns.
  */
 final class SidecarLife {
-    /** KubeVirt gives a VM so long to shut down where it does not say, s. */
-    static final int GRACE_S = 30;
-
     /** What KubeVirt adds to that for the pod, s: after all of it the kubelet kills us, so we end a little earlier. */
     private static final int POD_GRACE_S = 30;
 
@@ -40,7 +38,7 @@ final class SidecarLife {
     private boolean terminated;
     private long terminatedNs;
     private boolean shutDown;
-    private int graceS = GRACE_S;
+    private int graceS = Vmi.GRACE_SECONDS;
     private final Semaphore news = new Semaphore(0);
 
     SidecarLife(long startNs) {

@@ -1,6 +1,8 @@
 package io.passatelli.app;
 
 import io.passatelli.base.Log;
+import io.passatelli.hook.HookServer;
+import io.passatelli.hook.Vmi;
 
 import java.nio.file.Path;
 import java.util.Map;
@@ -26,12 +28,9 @@ record SidecarOptions(
             Environment: CONTAINER_NAME, as KubeVirt 1.6 and later set it; NETWORK_BINDING_PLUGIN_NAME (passatelli).""";
 
     private static final String HOOKS = "/var/run/kubevirt-hooks";
-    private static final String BINDING = "passatelli";
+    private static final String DATA_SOCKET = "net/0.sock";
 
-    /** A name of a container, RFC 1123; it stands in paths and in XML. */
-    private static final Pattern NAME = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
-
-    /** Also of a binding, which may be a name of several parts. */
+    /** A name of several parts. */
     private static final Pattern BINDING_NAME = Pattern.compile("[A-Za-z0-9]([-._A-Za-z0-9]{0,251}[A-Za-z0-9])?");
 
     /** Throws {@link IllegalArgumentException} with one sentence. */
@@ -54,10 +53,10 @@ record SidecarOptions(
             throw new IllegalArgumentException(
                     "CONTAINER_NAME is not set: KubeVirt sets it from version 1.6 on, and QEMU finds the socket by it");
         }
-        if (!NAME.matcher(container).matches()) {
+        if (!HookServer.isContainerName(container)) {
             throw new IllegalArgumentException("CONTAINER_NAME: '" + container + "' is no container's name");
         }
-        String binding = environment.getOrDefault("NETWORK_BINDING_PLUGIN_NAME", BINDING);
+        String binding = environment.getOrDefault("NETWORK_BINDING_PLUGIN_NAME", Vmi.BINDING);
         if (!BINDING_NAME.matcher(binding).matches()) {
             throw new IllegalArgumentException("NETWORK_BINDING_PLUGIN_NAME: '" + binding + "' is no binding's name");
         }
@@ -74,11 +73,11 @@ record SidecarOptions(
 
     /** Where QEMU's end of the link connects. */
     Path socket() {
-        return hookDirectory.resolve("net").resolve("0.sock");
+        return hookDirectory.resolve(DATA_SOCKET);
     }
 
     /** The same as QEMU sees it. */
     String socketOfQemu() {
-        return computeDirectory + "/net/0.sock";
+        return computeDirectory + "/" + DATA_SOCKET;
     }
 }

@@ -2,6 +2,7 @@ package io.passatelli.app;
 
 import io.passatelli.app.monitor.Monitor;
 import io.passatelli.app.monitor.Monitored;
+import io.passatelli.base.LibraryLog;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.plane.PlaneStats;

@@ -36,6 +36,14 @@ public final class Log {
         say(Level.ERROR, line);
     }
 
+    /** A line, and where {@code thrown} came from. */
+    public void error(String line, Throwable thrown) {
+        error(line);
+        for (StackTraceElement frame : thrown.getStackTrace()) {
+            error("  at " + frame);
+        }
+    }
+
     public void warn(String line) {
         say(Level.WARNING, line);
     }

@@ -10,7 +10,10 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
+import io.netty.util.internal.logging.InternalLoggerFactory;
+import io.netty.util.internal.logging.JdkLoggerFactory;
 import io.passatelli.base.HookLimits;
+import io.passatelli.base.LibraryLog;
 import io.passatelli.base.Log;
 import org.jspecify.annotations.Nullable;
 
@@ -53,7 +56,7 @@ public final class HookServer implements AutoCloseable {
 
     private HookServer(Path hookDirectory, String containerName, HookCalls calls, HookCalls rehearsal, Log log)
             throws IOException {
-        if (!CONTAINER_NAME.matcher(containerName).matches()) {
+        if (!isContainerName(containerName)) {
             throw new IOException("'" + containerName + "' is no container's name");
         }
         bootDirectory = hookDirectory.resolve("boot");
@@ -62,7 +65,8 @@ public final class HookServer implements AutoCloseable {
         this.calls = calls;
         this.log = log;
         checkPlace(hookDirectory);
-        WireLog.into(log);
+        InternalLoggerFactory.setDefaultFactory(JdkLoggerFactory.INSTANCE); // as gRPC itself does
+        LibraryLog.into(log);
         services = new HookServices(rehearsal, log);
         loop = new NioEventLoopGroup(
                 1, Thread.ofPlatform().name("hook").daemon().factory());
@@ -89,6 +93,11 @@ public final class HookServer implements AutoCloseable {
         } catch (IOException e) {
             throw new IOException("cannot listen for hook calls in '" + hookDirectory + "': " + e.getMessage(), e);
         }
+    }
+
+    /** Whether a container of Kubernetes can be called so; then the name may stand in paths and in XML. */
+    public static boolean isContainerName(String name) {
+        return CONTAINER_NAME.matcher(name).matches();
     }
 
     private void checkPlace(Path hookDirectory) throws IOException {

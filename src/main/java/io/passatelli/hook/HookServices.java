@@ -153,10 +153,7 @@ final class HookServices implements AutoCloseable {
             log.warn(name + " refused: " + e.sentence());
             caller.onError(Status.INVALID_ARGUMENT.withDescription(e.sentence()).asException());
         } catch (RuntimeException | Error e) {
-            log.error("bug: " + name + " failed: " + e);
-            for (StackTraceElement frame : e.getStackTrace()) {
-                log.error("  at " + frame);
-            }
+            log.error("bug: " + name + " failed: " + e, e);
             caller.onError(Status.INTERNAL
                     .withDescription("Passatelli failed, which is a bug of it: the log of its container says where")
                     .asException());

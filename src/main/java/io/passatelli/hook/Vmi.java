@@ -38,7 +38,7 @@ public record Vmi(
     public static final String BINDING = "passatelli";
 
     /** What KubeVirt takes where the VMI does not say how long its guest may take to shut down. */
-    static final int GRACE_SECONDS = 30;
+    public static final int GRACE_SECONDS = 30;
 
     /** The pod's interface where the VMI does not tell it. */
     static final String POD_INTERFACE = "eth0";

@@ -1,9 +1,9 @@
 package io.passatelli.app;
 
 import io.passatelli.lab.Command;
+import io.passatelli.lab.SaidLines;
 import org.jspecify.annotations.Nullable;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.ServerSocket;
@@ -21,7 +21,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -41,14 +40,13 @@ final class MonitoredProcess implements AutoCloseable {
     final int port;
     private final Path directory;
     private final Process process;
-    private final List<String> lines = new ArrayList<>();
-    private boolean said;
+    private final SaidLines said;
 
     private MonitoredProcess(int port, Path directory, Process process) {
         this.port = port;
         this.directory = directory;
         this.process = process;
-        Thread.ofPlatform().daemon().name("output of the plane").start(this::read);
+        said = SaidLines.of(process.getInputStream(), "output of the plane");
     }
 
     /** Waits until the plane listens for its guest. */
@@ -100,29 +98,9 @@ final class MonitoredProcess implements AutoCloseable {
         }
     }
 
-    private void read() {
-        try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
-            for (String line = out.readLine(); line != null; line = out.readLine()) {
-                synchronized (lines) {
-                    lines.add(line);
-                    lines.notifyAll();
-                }
-            }
-        } catch (IOException e) {
-            // its end too
-        } finally {
-            synchronized (lines) {
-                said = true;
-                lines.notifyAll();
-            }
-        }
-    }
-
     /** All it has said by now, on standard output and standard error. */
     List<String> lines() {
-        synchronized (lines) {
-            return List.copyOf(lines);
-        }
+        return said.all();
     }
 
     /** The first line, of those that were said and those to come, that is wanted. */
@@ -134,21 +112,7 @@ final class MonitoredProcess implements AutoCloseable {
     /** The same; null if it is not said within so long. */
     @Nullable
     String findLine(Predicate<String> wanted, Duration patience) throws InterruptedException {
-        long end = System.nanoTime() + patience.toNanos();
-        synchronized (lines) {
-            for (int at = 0; ; at++) {
-                while (at == lines.size()) {
-                    long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
-                    if (said || left <= 0) {
-                        return null;
-                    }
-                    lines.wait(left);
-                }
-                if (wanted.test(lines.get(at))) {
-                    return lines.get(at);
-                }
-            }
-        }
+        return said.find(wanted, patience);
     }
 
     void awaitMonitor() throws InterruptedException {

@@ -2,12 +2,10 @@ package io.passatelli.e2e;
 
 import io.passatelli.lab.Command;
 import io.passatelli.lab.Lab;
+import io.passatelli.lab.SaidLines;
 import org.jspecify.annotations.Nullable;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,16 +34,12 @@ final class Passt implements AutoCloseable {
 
     private final Path directory;
     private final Process process;
-    private final Thread reader;
-    private final List<String> lines = new ArrayList<>();
-    private boolean said;
+    private final SaidLines said;
 
     private Passt(Path directory, Process process) {
         this.directory = directory;
         this.process = process;
-        reader = new Thread(this::read, "stderr of passt");
-        reader.setDaemon(true);
-        reader.start();
+        said = SaidLines.of(process.getErrorStream(), "stderr of passt");
     }
 
     /** Starts passt with {@code -f -s SOCKET} and these options, and waits until it listens. */
@@ -132,49 +126,15 @@ final class Passt implements AutoCloseable {
         return process.isAlive();
     }
 
-    private void read() {
-        try (BufferedReader err =
-                new BufferedReader(new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8))) {
-            for (String line = err.readLine(); line != null; line = err.readLine()) {
-                synchronized (lines) {
-                    lines.add(line);
-                    lines.notifyAll();
-                }
-            }
-        } catch (IOException e) {
-            // its end too
-        } finally {
-            synchronized (lines) {
-                said = true;
-                lines.notifyAll();
-            }
-        }
-    }
-
     /** All it has said by now. */
     List<String> lines() {
-        synchronized (lines) {
-            return List.copyOf(lines);
-        }
+        return said.all();
     }
 
     /** The first line, of those that were said and those to come, that is wanted. */
     String awaitLine(Predicate<String> wanted) throws InterruptedException {
-        long end = System.nanoTime() + LIMIT.toNanos();
-        synchronized (lines) {
-            for (int at = 0; ; at++) {
-                while (at == lines.size()) {
-                    long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
-                    if (said || left <= 0) {
-                        return fail("passt did not say what was waited for, but %s", lines);
-                    }
-                    lines.wait(left);
-                }
-                if (wanted.test(lines.get(at))) {
-                    return lines.get(at);
-                }
-            }
-        }
+        String line = said.find(wanted, LIMIT);
+        return line == null ? fail("passt did not say what was waited for, but %s", lines()) : line;
     }
 
     /** Memory that is this process' alone, KiB. */
@@ -201,7 +161,7 @@ final class Passt implements AutoCloseable {
         if (!process.waitFor(LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
             fail("passt does not end; it said %s", lines());
         }
-        reader.join();
+        said.join();
         return process.exitValue();
     }
 

@@ -4,7 +4,7 @@ import io.passatelli.hook.LauncherDouble;
 import io.passatelli.hook.LauncherDouble.Timing;
 import io.passatelli.hook.RecordedBoot;
 import io.passatelli.lab.Command;
-import io.passatelli.lab.CpuQuota;
+import io.passatelli.lab.ControlGroup;
 import io.passatelli.lab.Lab;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -47,7 +47,7 @@ class SidecarBootsTest {
         Figures figures = new Figures();
         try (Lab lab = Lab.up()) {
             for (int boot = 0; boot < SLOW_BOOTS; boot++) {
-                try (CpuQuota quota = CpuQuota.of(MILLICORES)) {
+                try (ControlGroup quota = ControlGroup.ofProcessor(MILLICORES)) {
                     boot(lab, boot, quota.starter(), figures);
                 }
             }

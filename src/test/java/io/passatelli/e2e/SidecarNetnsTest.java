@@ -2,8 +2,8 @@ package io.passatelli.e2e;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.passatelli.hook.LauncherDouble.SyncFailed;
+import io.passatelli.lab.ControlGroup;
 import io.passatelli.lab.Lab;
-import io.passatelli.lab.MemoryBox;
 import io.passatelli.lab.TapCable;
 import io.passatelli.lab.TcpEnd;
 import io.passatelli.lab.TcpService;
@@ -269,7 +269,7 @@ class SidecarNetnsTest {
     @Test
     void smallSidecarTakesAsManyOfAllPortsAsItHasMemoryFor() throws Exception {
         long limit = 90L << 20;
-        try (MemoryBox box = MemoryBox.of(limit)) {
+        try (ControlGroup box = ControlGroup.ofMemory(limit)) {
             try (SidecarPod pod = SidecarPod.in(Lab.withVm(), box.starter())) {
                 pod.define(SidecarPod.vmi(forward("tcp:40000:22"), ""));
                 pod.awaitLine(message -> message.startsWith("a memory limit of 90 MiB leaves room for 7680 ports"));

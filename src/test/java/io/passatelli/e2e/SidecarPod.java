@@ -7,8 +7,8 @@ import io.passatelli.hook.LauncherDouble;
 import io.passatelli.hook.RecordedBoot;
 import io.passatelli.lab.Command;
 import io.passatelli.lab.Lab;
+import io.passatelli.lab.SaidLines;
 
-import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -23,7 +23,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.fail;
 
 /**
@@ -42,9 +41,7 @@ final class SidecarPod implements AutoCloseable {
     private final Path hooks;
     private final Process process;
     private final LauncherDouble launcher;
-    private final Thread reader;
-    private final List<JsonNode> lines = new ArrayList<>();
-    private boolean said;
+    private final SaidLines said;
 
     private SidecarPod(Lab lab, Path directory, Process process) {
         this.lab = lab;
@@ -52,7 +49,7 @@ final class SidecarPod implements AutoCloseable {
         this.process = process;
         hooks = directory.resolve("hooks");
         launcher = new LauncherDouble(hooks, 1);
-        reader = Thread.ofPlatform().daemon().start(this::read);
+        said = SaidLines.of(process.getInputStream(), "output of the sidecar");
     }
 
     /** In a pod of its own, with a namespace for a guest. virt-launcher has found it. */
@@ -153,26 +150,17 @@ final class SidecarPod implements AutoCloseable {
         }
     }
 
-    private void read() {
-        try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
-            JsonMapper mapper = new JsonMapper();
-            for (String line = out.readLine(); line != null; line = out.readLine()) {
-                JsonNode event = mapper.readTree(line);
-                synchronized (lines) {
-                    lines.add(event);
-                    lines.notifyAll();
-                }
-            }
+    /** Whatever the sidecar says is an event in JSON. */
+    private static JsonNode event(String line) {
+        try {
+            return new JsonMapper().readTree(line);
         } catch (IOException e) {
-            synchronized (lines) {
-                lines.add(new JsonMapper().createObjectNode().put("message", "no line of JSON: " + e));
-            }
-        } finally {
-            synchronized (lines) {
-                said = true;
-                lines.notifyAll();
-            }
+            throw new AssertionError("no line of JSON: " + line, e);
         }
+    }
+
+    private static String message(String line) {
+        return event(line).path("message").asText();
     }
 
     /** A VMI with one interface, whose ports are {@code ports}: JSON objects between commas. {@code annotations} likewise, {@code "key": "value"}. */
@@ -225,33 +213,18 @@ final class SidecarPod implements AutoCloseable {
 
     /** What it has said by now. */
     List<String> messages() {
-        synchronized (lines) {
-            return lines.stream().map(line -> line.path("message").asText()).toList();
-        }
+        return said.all().stream().map(SidecarPod::message).toList();
     }
 
     /** The first line, of those that were said and those to come, whose message is wanted. */
     JsonNode awaitLine(Predicate<String> wanted) throws InterruptedException {
-        long end = System.nanoTime() + LIMIT.toNanos();
-        synchronized (lines) {
-            for (int at = 0; ; at++) {
-                while (at == lines.size()) {
-                    long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
-                    if (said || left <= 0) {
-                        return fail("the sidecar did not say what was waited for, but:%n%s", complaint());
-                    }
-                    lines.wait(left);
-                }
-                if (wanted.test(lines.get(at).path("message").asText())) {
-                    return lines.get(at);
-                }
-            }
-        }
+        String line = said.find(its -> wanted.test(message(its)), LIMIT);
+        return line == null ? fail("the sidecar did not say what was waited for, but:%n%s", complaint()) : event(line);
     }
 
     private String complaint() {
         try {
-            return messages().stream().collect(joining("\n")) + Files.readString(directory.resolve("stderr"));
+            return String.join("\n", said.all()) + Files.readString(directory.resolve("stderr"));
         } catch (IOException e) {
             return e.toString();
         }
@@ -267,7 +240,7 @@ final class SidecarPod implements AutoCloseable {
         if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
             fail("the sidecar did not end within %s:%n%s", limit, complaint());
         }
-        reader.join();
+        said.join();
         return process.exitValue();
     }
 

@@ -34,8 +34,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Of a peer.</b> An accepted connection begins a flow and a SYN to the guest, at the address at which the guest can answer. It is
  * acknowledged as soon as the guest answers, data or not: a guest whose server speaks first waits for that.
  *
- * <p>SYN and SYN,ACK carry MSS and, unless the guest does not have them, SACK-permitted and window scale; nothing else. They are sent again with the same number, after a second a few times
- * and then ever more rarely.
+ * <p>SYN and SYN,ACK carry MSS and, unless the guest does not have them, SACK-permitted and window scale; nothing else. They are sent again with
+ * the same number, after a second a few times and then ever more rarely.
  */
 final class Handshakes implements ConnectionAcceptor {
     /** What a guest takes whom nobody told its MTU, bytes. */

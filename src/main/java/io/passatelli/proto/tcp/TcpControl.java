@@ -46,21 +46,28 @@ final class TcpControl {
 
     /** An acknowledgment of all that can be, which also says the window, and what is here behind a gap. False if the link has no room. */
     boolean ack(TcpFlow flow) {
-        return flow.sacks && !flow.ahead.isEmpty() ? selective(flow) : send(flow, Tcp.ACK, flow.high);
+        return send(flow, Tcp.ACK, flow.high, flow.sacks ? Math.min(flow.ahead.count(), TcpOptions.SACK_BLOCKS) : 0);
     }
 
-    /** With the ranges that came ahead, the last one that grew first, RFC 2018 §4. */
-    private boolean selective(TcpFlow flow) {
+    /** Our FIN, for the first time or again. */
+    boolean fin(TcpFlow flow) {
+        return send(flow, Tcp.FIN | Tcp.ACK, flow.flightEnd(), 0);
+    }
+
+    /** A segment that the guest has to answer: it lies before all that it waits for, RFC 9293 §3.8.4 and §3.8.6.1. */
+    boolean probe(TcpFlow flow) {
+        return send(flow, Tcp.ACK, flow.una - 1, 0);
+    }
+
+    private boolean send(TcpFlow flow, int flags, int seq, int blocks) {
         int headers = headers(flow);
         int tcp = headers - Tcp.LENGTH;
-        int blocks = Math.min(flow.ahead.count(), TcpOptions.SACK_BLOCKS);
-        int options = TcpOptions.sackLength(blocks);
         int ack = flow.ackNumber();
-        header(flow, scratch, 0, flow.high, Tcp.ACK, options);
-        Tcp.headerLength(scratch, tcp, Tcp.LENGTH + options);
-        TcpOptions.sack(scratch, headers, blocks);
-        for (int i = 0; i < blocks; i++) {
-            TcpOptions.sackBlock(scratch, headers, i, flow.ahead.start(i), flow.ahead.end(i));
+        int options = blocks == 0 ? 0 : TcpOptions.sackLength(blocks);
+        header(flow, scratch, 0, seq, flags, options);
+        if (blocks > 0) {
+            Tcp.headerLength(scratch, tcp, Tcp.LENGTH + options);
+            sack(flow, headers, blocks);
         }
         checksum(flow, scratch, tcp, Tcp.LENGTH + options);
         if (!link.control(flow.queue, scratch, 0, headers + options, plain)) {
@@ -70,26 +77,12 @@ final class TcpControl {
         return true;
     }
 
-    /** Our FIN, for the first time or again. */
-    boolean fin(TcpFlow flow) {
-        return send(flow, Tcp.FIN | Tcp.ACK, flow.flightEnd());
-    }
-
-    /** A segment that the guest has to answer: it lies before all that it waits for, RFC 9293 §3.8.4 and §3.8.6.1. */
-    boolean probe(TcpFlow flow) {
-        return send(flow, Tcp.ACK, flow.una - 1);
-    }
-
-    private boolean send(TcpFlow flow, int flags, int seq) {
-        int headers = headers(flow);
-        int ack = flow.ackNumber();
-        header(flow, scratch, 0, seq, flags, 0);
-        checksum(flow, scratch, headers - Tcp.LENGTH, Tcp.LENGTH);
-        if (!link.control(flow.queue, scratch, 0, headers, plain)) {
-            return false;
+    /** The ranges that came ahead, the one that grew last first, RFC 2018 §4. */
+    private void sack(TcpFlow flow, int at, int blocks) {
+        TcpOptions.sack(scratch, at, blocks);
+        for (int i = 0; i < blocks; i++) {
+            TcpOptions.sackBlock(scratch, at, i, flow.ahead.start(i), flow.ahead.end(i));
         }
-        acknowledged(flow, ack);
-        return true;
     }
 
     /** {@code flow} has told the guest {@code ack}. */

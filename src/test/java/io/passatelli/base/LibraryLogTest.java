@@ -1,7 +1,5 @@
-package io.passatelli.app;
+package io.passatelli.base;
 
-import io.passatelli.base.Limits;
-import io.passatelli.base.Log;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

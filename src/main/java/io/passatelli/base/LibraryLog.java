@@ -1,8 +1,4 @@
-package io.passatelli.app;
-
-import io.passatelli.base.Clock;
-import io.passatelli.base.Log;
-import io.passatelli.base.RateLimit;
+package io.passatelli.base;
 
 import java.util.List;
 import java.util.logging.Formatter;
@@ -16,7 +12,7 @@ import java.util.logging.SimpleFormatter;
  * What libraries say by java.util.logging, warnings and worse, as lines of a role's own log. Quarkus and what belongs to it do so because {@link #into} says
  * so: its own log manager would have to be there before anybody else has logged, and would keep what is said until Quarkus starts.
  */
-final class LibraryLog extends Handler {
+public final class LibraryLog extends Handler {
     /** jboss-logging, which Quarkus uses, would look for a log manager of its own otherwise. */
     private static final String PROVIDER = "org.jboss.logging.provider";
 
@@ -34,7 +30,7 @@ final class LibraryLog extends Handler {
     }
 
     /** From now on, for the whole process; whoever called last has it. */
-    static void into(Log log) {
+    public static void into(Log log) {
         System.setProperty(PROVIDER, "jdk");
         Logger root = Logger.getLogger("");
         List.of(root.getHandlers()).forEach(root::removeHandler);
