@@ -114,6 +114,7 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
                 HostNetwork host = host();
                 VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
                 plan(asked, host);
+                isInForce(asked);
                 return answer(domainXml, vmi, asked);
             }
 
@@ -142,8 +143,12 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         }
     }
 
+    private synchronized boolean isInForce(VmiSettings asked) {
+        return asked.equals(settings);
+    }
+
     private void take(Vmi vmi, VmiSettings asked, HostNetwork host) throws HookRefusal {
-        if (asked.equals(settings) || closed) {
+        if (isInForce(asked) || closed) {
             return;
         }
         if (settings != null && life.isUp()) {

@@ -1,5 +1,7 @@
 package io.passatelli.base;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * An IP address, the one address type: 128 bits as two longs, IPv4 as v4-mapped ({@code ::ffff:a.b.c.d}, RFC 4291 §2.5.5.2).
  * The hot path passes the two longs; the record is for configuration, logs and tests.
@@ -107,5 +109,18 @@ public record Ip(long high, long low) implements Comparable<Ip> {
     public int compareTo(Ip other) {
         int order = Long.compareUnsigned(high, other.high);
         return order != 0 ? order : Long.compareUnsigned(low, other.low);
+    }
+
+    // a record's own are linked by method handles when first called, which takes a sidecar's start longer than all its
+    // addresses
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Ip(long its, long rest) && its == high && rest == low;
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * Long.hashCode(high) + Long.hashCode(low);
     }
 }

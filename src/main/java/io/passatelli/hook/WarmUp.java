@@ -21,7 +21,7 @@ import java.util.Arrays;
  */
 final class WarmUp {
     /** So often: make bench-sidecar measures what a call at 200 millicores takes then. */
-    private static final int ROUNDS = 5;
+    private static final int ROUNDS = 3;
 
     private static final int PATIENCE_MS = 5_000;
 
