@@ -156,7 +156,7 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
             return;
         }
         NetworkPlan plan = plan(asked, host);
-        openDoor(vmi, asked.transport());
+        tendDoor(vmi, asked.transport());
         unfollow(); // it would give the plane the old network again
         settings = null;
         if (plane == null || forwards == null || !plane.adopt(plan.plane())) {
@@ -179,11 +179,16 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
     }
 
     /**
-     * QEMU does not try a second time: it listens before the call is answered. The other door is open in any case; and both are for a migration, whose
-     * QEMU comes as its domain says where it comes from, whatever the VMI says by now.
+     * QEMU does not try a second time: it listens before the call is answered. The other door is open in any case, this one only to who may come by
+     * it: every container of the pod can. Both are for a migration, whose QEMU comes as its domain says where it comes from, whatever the VMI says by
+     * now.
      */
-    private void openDoor(Vmi vmi, Transport transport) throws HookRefusal {
-        if (transport != Transport.STREAM_TCP && !vmi.migrating() || loopback == null) {
+    private void tendDoor(Vmi vmi, Transport transport) throws HookRefusal {
+        if (loopback == null) {
+            return;
+        }
+        if (transport != Transport.STREAM_TCP && !vmi.migrating()) {
+            loopback.stopListening(); // a start before this one, which failed, may have opened it
             return;
         }
         try {

@@ -83,7 +83,23 @@ record VmiSettings(
                     () -> DesiredForwards.of(ports, annotations.get(Annotations.FORWARD), vmi.istio(), ephemeral),
                     DesiredForwards.withoutAnnotation(ports, vmi.istio(), ephemeral));
             remarks.addAll(forwards.remarks());
-            return new VmiSettings(options.build(), transport, mtu, forwards.forwards(), remarks);
+            List<PortForward> rules = forwards.forwards();
+            if (!hasAddress(true) && hasAddress(false)) {
+                rules = rules.stream().map(Reader::byIp6).toList();
+            }
+            return new VmiSettings(options.build(), transport, mtu, rules, remarks);
+        }
+
+        private boolean hasAddress(boolean v4) {
+            return host.addresses().stream()
+                    .filter(HostNetwork.Address::global)
+                    .map(its -> its.cidr().address())
+                    .anyMatch(ip -> ip.isV4() == v4 && !ip.isLoopback());
+        }
+
+        /** Whoever comes by the loopback of a pod without IPv4, as kubectl port-forward does, is to find 127.0.0.1 closed, and try ::1. */
+        private static PortForward byIp6(PortForward rule) {
+            return rule.address() == null ? rule.at(Ip.UNSPECIFIED6) : rule;
         }
 
         /** The target of a migration has no choice: its guest runs already, and what is wrong was so where it comes from. */

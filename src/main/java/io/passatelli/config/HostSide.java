@@ -3,6 +3,8 @@ package io.passatelli.config;
 import io.passatelli.base.Ip;
 import org.jspecify.annotations.Nullable;
 
+import java.util.Objects;
+
 /**
  * How the guest's traffic of one address family is carried on by the host.
  *
@@ -52,6 +54,11 @@ public record HostSide(
 
     public HostSide {
         assert (dnsForward == null) == (dnsHost == null);
+    }
+
+    /** Whether sockets that the kernel bound while one of the two held are right for the other: whom they send as, and by which interface. */
+    public boolean sendsAs(HostSide other) {
+        return interfaceIndex == other.interfaceIndex && Objects.equals(address, other.address);
     }
 
     /** {@link #PLAIN}, but for a mapping of the host's loopback. */

@@ -74,6 +74,11 @@ public record PortForward(
         return new PortForward(protocol, address, device, first, port, targetAddress, target, weak);
     }
 
+    /** The same, but it listens at this address of the host's. */
+    public PortForward at(Ip host) {
+        return new PortForward(protocol, host, device, first, last, targetAddress, target, weak);
+    }
+
     /** The guest's port behind {@code hostPort}, which is in the rule's range. */
     public int guestPort(int hostPort) {
         assert hostPort >= first && hostPort <= last : hostPort;

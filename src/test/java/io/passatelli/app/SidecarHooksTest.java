@@ -162,6 +162,29 @@ class SidecarHooksTest {
     }
 
     @Test
+    void doorIsClosedAgainWhenTheMendedVmiDoesNotWantIt() throws Exception {
+        SidecarHooks its = served(os, Map.of("bind", 0, "listen", 0, "shutdown", 0));
+        String tcp = ", \"passatelli.io/transport\": \"stream-tcp\"";
+        its.onDefineDomain(DOMAIN, vmi(1_400, tcp, ""));
+        assertThat(door).containsExactly("bind", "listen");
+        its.onDefineDomain(DOMAIN, vmi(1_400));
+        assertThat(door).containsExactly("bind", "listen", "shutdown");
+        its.onDefineDomain(DOMAIN, vmi(1_300));
+        its.onDefineDomain(DOMAIN, vmi(1_400, tcp, ""));
+        assertThat(door).containsExactly("bind", "listen", "shutdown", "listen");
+    }
+
+    /** What QEMU came by is not touched, and neither is the door. */
+    @Test
+    void doorStaysAsItIsWhileQemuIsThere() throws Exception {
+        SidecarHooks its = served(os, Map.of("bind", 0, "listen", 0, "shutdown", 0));
+        its.onDefineDomain(DOMAIN, vmi(1_400, ", \"passatelli.io/transport\": \"stream-tcp\"", ""));
+        life.onGuestUp();
+        its.onDefineDomain(DOMAIN, vmi(1_400));
+        assertThat(door).containsExactly("bind", "listen");
+    }
+
+    @Test
     void doorThatCannotBeOpenedIsNoReasonToRefuseATarget() throws Exception {
         SidecarHooks its = served(os, Map.of("bind", -Errno.EADDRINUSE));
         its.onDefineDomain(DOMAIN, vmi(1_400, "", status(true)));

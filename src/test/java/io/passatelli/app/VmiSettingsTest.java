@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.stream.Stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -76,6 +77,22 @@ class VmiSettingsTest {
         assertThat(settings.transport()).isEqualTo(Transport.STREAM);
         assertThat(settings.forwards()).extracting(PortForward::text).containsExactly("tcp:80");
         assertThat(settings.remarks()).isEmpty();
+    }
+
+    /** 127.0.0.1 would be a way to a guest that has no IPv4 to answer with. */
+    @ParameterizedTest
+    @CsvSource({
+        "127.0.0.1 fd77::2, tcp:80/6 tcp:2222:22/6 udp:53/4",
+        "127.0.0.1 10.77.0.2, tcp:80 tcp:2222:22 udp:53/4",
+        "127.0.0.1 ::1, tcp:80 tcp:2222:22 udp:53/4"
+    })
+    void podWithoutIp4ListensByIp6(String has, String listens) throws Exception {
+        List<Address> addresses =
+                Stream.of(has.split(" ", -1)).map(ip -> address(2, ip, 8)).toList();
+        HostNetwork pod = new HostNetwork(POD.interfaces(), addresses, List.of());
+        VmiSettings settings =
+                VmiSettings.of(vmi("forward=tcp:2222:22 udp:53/4", "eth0", ""), pod, EphemeralPorts.STANDARD);
+        assertThat(settings.forwards()).extracting(PortForward::text).containsExactlyInAnyOrder(listens.split(" ", -1));
     }
 
     @Test

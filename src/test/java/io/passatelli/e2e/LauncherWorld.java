@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 
 /** What the tests with libvirt have in common: a VM that was recorded, what its guest does, and a node that looks at it. */
 final class LauncherWorld {
@@ -74,6 +75,14 @@ final class LauncherWorld {
                 .getBytes(StandardCharsets.UTF_8);
     }
 
+    /** The same, for another transport than the first choice. */
+    static byte[] vmi(String transport) throws IOException {
+        String annotation = "\"passatelli.io/transport\":\"" + transport + "\",";
+        return new String(vmi(), StandardCharsets.UTF_8)
+                .replaceFirst("\"annotations\":\\{", "$0" + annotation)
+                .getBytes(StandardCharsets.UTF_8);
+    }
+
     /** A web server at the peer's port 8000. */
     static void servePage(Lab lab) throws IOException, InterruptedException {
         Path web = Files.createDirectory(lab.directory().resolve("web"));
@@ -95,5 +104,16 @@ final class LauncherWorld {
                 "--interface",
                 from,
                 "http://" + Lab.POD + ":" + port + "/");
+    }
+
+    /** The ends in the pod, in a state of ss(8)'s, of the transport stream-tcp. */
+    static List<String> atDoor(LibvirtLab lab, String state) throws IOException, InterruptedException {
+        Lab network = lab.network();
+        String ports = "( sport = :15999 or dport = :15999 )";
+        return network.in(network.pod(), LIMIT, "ss", "-tnH", "state", state, ports)
+                .succeeded()
+                .out()
+                .lines()
+                .toList();
     }
 }

@@ -3,12 +3,14 @@ package io.passatelli.e2e;
 import io.passatelli.hook.LauncherDouble;
 import io.passatelli.hook.RecordedBoot;
 import io.passatelli.lab.Command;
+import io.passatelli.lab.ControlGroup;
 import io.passatelli.lab.Lab;
 import io.passatelli.lab.LibvirtGuest;
 import io.passatelli.lab.LibvirtLab;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
@@ -30,6 +32,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 @Tag("guest")
 class SidecarGuestTest {
     private static final int BOOTS = 5;
+    /** What KubeVirt gives the sidecar of a VM with processors of its own. */
+    private static final int MILLICORES = 200;
+
     /** Neither declared nor annotated. */
     private static final int OTHER_PORT = 8081;
 
@@ -39,11 +44,11 @@ class SidecarGuestTest {
         try (LibvirtLab lab = LibvirtLab.up(mode);
                 LauncherDouble launcher = new LauncherDouble(lab.hooks(), 1)) {
             LauncherWorld.servePage(lab.network());
-            Process sidecar = startSidecar(lab);
+            Process sidecar = startSidecar(lab, List.of());
             launcher.collect(LIMIT);
             hasNoRights(sidecar, mode);
 
-            LibvirtGuest guest = lab.start(launcher.sync(boot()), LauncherWorld.GUEST);
+            LibvirtGuest guest = lab.start(launcher.sync(boot(LauncherWorld.vmi())), LauncherWorld.GUEST);
             String first = guest.said("ready");
             assertThat(guest.console()).contains(LauncherWorld.SEEN_BY_THE_GUEST);
             String mac = guest.said("mac");
@@ -64,6 +69,37 @@ class SidecarGuestTest {
         }
     }
 
+    /** libvirt knows the one's NIC, and nothing of the other's. */
+    @ParameterizedTest
+    @CsvSource({"stream-tcp, true", "stream-argv, false"})
+    void vmBootsByTheOtherTransports(String transport, boolean known) throws Exception {
+        try (LibvirtLab lab = LibvirtLab.up(LibvirtLab.Mode.SESSION);
+                LauncherDouble launcher = new LauncherDouble(lab.hooks(), 1)) {
+            LauncherWorld.servePage(lab.network());
+            Process sidecar = startSidecar(lab, List.of());
+            launcher.collect(LIMIT);
+            byte[] domain = launcher.sync(boot(LauncherWorld.vmi(transport)));
+            assertThat(LauncherWorld.atDoor(lab, "listening")).hasSize(known ? 1 : 0);
+
+            LibvirtGuest guest = lab.start(domain, LauncherWorld.GUEST);
+            guest.said("ready");
+            assertThat(guest.console())
+                    .contains(Stream.of(LauncherWorld.SEEN_BY_THE_GUEST)
+                            .filter(line -> known || !line.startsWith("card=")) // QEMU chose the slot
+                            .toArray(String[]::new));
+            assertThat(lab.virsh("domiflist", guest.name()).contains(guest.said("mac")))
+                    .isEqualTo(known);
+            assertThat(LauncherWorld.atDoor(lab, "established")).hasSize(known ? 2 : 0); // both ends
+            assertThat(guest.connections(SOCKET)).hasSize(known ? 0 : 1);
+            isReached(lab, guest);
+
+            guest.order(SHELL, "poweroff -f");
+            guest.awaitOff();
+            launcher.shutdown();
+            endsWell(lab, sidecar);
+        }
+    }
+
     /** As a node's probes come, and as others do. */
     private static void isReached(LibvirtLab lab, LibvirtGuest guest) throws Exception {
         for (String from : List.of(Lab.PEER, Lab.GATEWAY)) {
@@ -74,14 +110,16 @@ class SidecarGuestTest {
     }
 
     @Test
-    void vmsBootInARowAndNoInfoIsLate() throws Exception {
+    void vmsBootInARowOn200MillicoresAndNoInfoIsLate() throws Exception {
         try (LibvirtLab lab = LibvirtLab.up(LibvirtLab.Mode.SESSION)) {
             for (int boot = 1; boot <= BOOTS; boot++) {
                 clean(lab.hooks().resolve(CONTAINER));
-                try (LauncherDouble launcher = new LauncherDouble(lab.hooks(), 1)) {
-                    Process sidecar = startSidecar(lab);
+                try (ControlGroup quota = ControlGroup.ofProcessor(MILLICORES);
+                        LauncherDouble launcher = new LauncherDouble(lab.hooks(), 1)) {
+                    Process sidecar = startSidecar(lab, quota.starter());
                     launcher.collect(LIMIT); // which panics if Info is late
-                    LibvirtGuest guest = lab.start(launcher.sync(boot()), "lease && ping -c 1 10.77.0.3");
+                    LibvirtGuest guest =
+                            lab.start(launcher.sync(boot(LauncherWorld.vmi())), "lease && ping -c 1 10.77.0.3");
                     assertThat(guest.said("lease.ip", boot)).isEqualTo(Lab.POD);
                     assertThat(guest.said("exit", boot)).isEqualTo("0");
                     guest.awaitOff();
@@ -92,14 +130,14 @@ class SidecarGuestTest {
         }
     }
 
-    private static Process startSidecar(LibvirtLab lab) throws IOException {
+    private static Process startSidecar(LibvirtLab lab, List<String> starter) throws IOException {
         String program =
                 Command.ROOT.resolve("target/passatelli/bin/passatelli").toString();
-        return lab.startSidecar(CONTAINER, program, "sidecar");
+        return lab.startSidecar(starter, CONTAINER, program, "sidecar");
     }
 
-    private static RecordedBoot boot() throws IOException {
-        return RecordedBoot.of(LauncherWorld.RECORDED).with(LauncherWorld.vmi());
+    private static RecordedBoot boot(byte[] vmi) {
+        return RecordedBoot.of(LauncherWorld.RECORDED).with(vmi);
     }
 
     private static void hasNoRights(Process container, LibvirtLab.Mode mode) throws Exception {

@@ -42,16 +42,8 @@ class SidecarNetnsTest {
     /** Whoever connects from {@code namespace}, {@code from}, speaks to the guest, and is {@code seen} there. */
     private static void assertReaches(
             SidecarPod pod, String namespace, String from, String to, int port, int guestPort, String seen)
-            throws IOException {
-        try (TcpService service = TcpService.at(pod.lab().vm(), "0.0.0.0", guestPort);
-                TcpEnd asking = TcpEnd.connect(namespace, from, to, port);
-                TcpEnd asked = service.accept()) {
-            assertThat(asked.peer().getAddress().getHostAddress()).isEqualTo(seen);
-            asking.send("ping".getBytes(StandardCharsets.US_ASCII));
-            assertThat(asked.receive(4)).isEqualTo("ping".getBytes(StandardCharsets.US_ASCII));
-            asked.send("pong".getBytes(StandardCharsets.US_ASCII));
-            assertThat(asking.receive(4)).isEqualTo("pong".getBytes(StandardCharsets.US_ASCII));
-        }
+            throws IOException, InterruptedException {
+        assertThat(pod.converse(namespace, from, to, port, guestPort)).isEqualTo(seen);
     }
 
     private static void assertRefused(SidecarPod pod, String to, int port) {

@@ -3,14 +3,18 @@ package io.passatelli.e2e;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.passatelli.app.Main;
+import io.passatelli.base.Ip;
 import io.passatelli.hook.LauncherDouble;
 import io.passatelli.hook.RecordedBoot;
 import io.passatelli.lab.Command;
 import io.passatelli.lab.Lab;
 import io.passatelli.lab.SaidLines;
+import io.passatelli.lab.TcpEnd;
+import io.passatelli.lab.TcpService;
 
 import java.io.File;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
 /**
@@ -35,6 +40,9 @@ final class SidecarPod implements AutoCloseable {
 
     private static final String CONTAINER = "hook-sidecar-0";
     private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final long PAUSE_MS = 50;
+    private static final byte[] PING = "ping".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] PONG = "pong".getBytes(StandardCharsets.US_ASCII);
 
     private final Lab lab;
     private final Path directory;
@@ -205,6 +213,46 @@ final class SidecarPod implements AutoCloseable {
 
     String guest(String script) throws IOException, InterruptedException {
         return lab.in(lab.vm(), LIMIT, "sh", "-ec", script).succeeded().out();
+    }
+
+    /**
+     * Somebody in {@code namespace}, at {@code from}, connects to a port of the pod, behind which the guest serves, and both speak. How the guest sees
+     * who asks. The port need not be open yet.
+     */
+    String converse(String namespace, String from, String to, int port, int guestPort)
+            throws IOException, InterruptedException {
+        String any = to.indexOf(':') < 0 ? "0.0.0.0" : "::";
+        try (TcpService service = TcpService.at(lab.vm(), any, guestPort);
+                TcpEnd asking = connect(namespace, from, to, port);
+                TcpEnd asked = service.accept()) {
+            asking.send(PING);
+            assertThat(asked.receive(PING.length)).isEqualTo(PING);
+            asked.send(PONG);
+            assertThat(asking.receive(PONG.length)).isEqualTo(PONG);
+            return address(asked);
+        }
+    }
+
+    /** Of who is at the other end, without its interface. */
+    static String address(TcpEnd end) throws IOException {
+        return Ip.parse(end.peer().getAddress().getHostAddress().replaceFirst("%.*", ""))
+                .toString();
+    }
+
+    /** As soon as somebody listens there. */
+    private TcpEnd connect(String namespace, String from, String to, int port)
+            throws IOException, InterruptedException {
+        long end = System.nanoTime() + LIMIT.toNanos();
+        while (true) {
+            try {
+                return TcpEnd.connect(namespace, from, to, port);
+            } catch (ConnectException e) {
+                if (System.nanoTime() > end) {
+                    throw new IOException(complaint(), e);
+                }
+                Thread.sleep(PAUSE_MS);
+            }
+        }
     }
 
     boolean isAlive() {

@@ -52,7 +52,7 @@ public final class LibvirtLab implements AutoCloseable {
     }
 
     private void startCompute() throws IOException, InterruptedException {
-        Process compute = start("compute", "compute", mode.name().toLowerCase(Locale.ROOT), directory());
+        Process compute = start(List.of(), "compute", "compute", mode.name().toLowerCase(Locale.ROOT), directory());
         long end = System.nanoTime() + START.toNanos();
         while (!Files.exists(lab.directory().resolve("run/libvirt/libvirt-sock"))
                 || pod("virsh", directory(), "version").exitCode() != 0) {
@@ -81,13 +81,18 @@ public final class LibvirtLab implements AutoCloseable {
 
     /** Runs a command in the container of a sidecar, as a user without rights; what it prints is in {@link #transcript}{@code (name)}. */
     public Process startSidecar(String name, String... command) throws IOException {
+        return startSidecar(List.of(), name, command);
+    }
+
+    /** The same; the container is started by {@code starter}, the words of a command that takes a command. */
+    public Process startSidecar(List<String> starter, String name, String... command) throws IOException {
         List<String> words = new ArrayList<>(List.of("sidecar"));
         if (mode == Mode.SYSTEM) {
             words.addAll(List.of("-u", "0"));
         }
         words.addAll(List.of(directory(), name));
         words.addAll(List.of(command));
-        return start(name, words.toArray(String[]::new));
+        return start(starter, name, words.toArray(String[]::new));
     }
 
     /** What a container has printed. */
@@ -118,9 +123,11 @@ public final class LibvirtLab implements AutoCloseable {
         return Command.run(LIMIT, words(words));
     }
 
-    private Process start(String name, String... words) throws IOException {
+    private Process start(List<String> starter, String name, String... words) throws IOException {
         Path log = transcript(name).file();
-        Process process = new ProcessBuilder(lab.inPod(words(words)))
+        List<String> all = new ArrayList<>(starter);
+        all.addAll(lab.inPod(words(words)));
+        Process process = new ProcessBuilder(all)
                 .directory(Command.ROOT.toFile())
                 .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
                 .redirectErrorStream(true)

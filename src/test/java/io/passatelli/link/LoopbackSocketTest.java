@@ -131,6 +131,40 @@ class LoopbackSocketTest {
     }
 
     @Test
+    void doorIsClosedAndOpenedAgain(@TempDir Path directory) throws Exception {
+        int port = freePort();
+        try (Scene scene = new Scene(directory)) {
+            scene.loopback.listen(port);
+            try (SocketChannel first = connect(port)) {
+                scene.until(() -> scene.link.up);
+                try (SocketChannel waiting = connect(port)) {
+                    scene.loopback.stopListening();
+                    scene.loopback.stopListening(); // it does not
+                    scene.turns(5);
+                    assertThatThrownBy(() -> waiting.read(ByteBuffer.allocate(1)))
+                            .isInstanceOf(IOException.class);
+                }
+                assertThatThrownBy(() -> connect(port)).isInstanceOf(ConnectException.class);
+                assertThat(scene.link.up).isTrue();
+                ByteBuffer frame = ByteBuffer.allocate(4 + 60).putInt(60).position(0);
+                first.write(frame);
+                scene.until(() -> scene.ear.frames.size() == 1);
+            }
+            scene.until(() -> !scene.link.up);
+            try (ServerSocket other = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+                assertThatThrownBy(() -> scene.loopback.listen(other.getLocalPort()))
+                        .hasMessageEndingWith(": Address already in use");
+            }
+            scene.loopback.listen(port);
+            try (SocketChannel next = connect(port)) {
+                scene.until(() -> scene.link.up);
+                assertThat(next.isConnected()).isTrue();
+            }
+        }
+        assertThat(lines).noneMatch(line -> line.contains("cannot"));
+    }
+
+    @Test
     void portThatIsTakenIsOneSentence() throws Exception {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
                 LoopbackSocket socket = LoopbackSocket.make(os)) {

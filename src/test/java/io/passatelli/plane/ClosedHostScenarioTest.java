@@ -260,4 +260,43 @@ class ClosedHostScenarioTest {
             assertThat(server.arrivals()).hasSize(2);
         }
     }
+
+    @Test
+    void connectionsToAnAddressThatThePodGetsEnd() {
+        try (var t = TcpScenario.of(TcpScenario.setup().change(ClosedHostScenarioTest::closing))) {
+            TcpTalk open = t.connected();
+            TcpTalk other = t.connected(false);
+            TcpTalk inbound = t.accepted();
+            t.plane.host(TcpScenario.FAR4).away(50 * MS);
+            TcpTalk early = t.talk(true).syn().silentFor(MS);
+            t.hasFlows(4);
+            t.plane.plane.adopt(t.plane.config.closed(closed(TcpScenario.FAR4 + "/32")));
+            t.runs(0);
+            assertReset(early);
+            assertReset(open);
+            t.runs(100 * MS); // on its way to the host
+            assertThat(open.far().wasReset()).isTrue();
+            assertThat(t.plane.count(Drop.HOST_CLOSED)).isEqualTo(2);
+            t.hasFlows(2);
+            for (TcpTalk kept : List.of(other, inbound)) {
+                kept.sends(TcpTalk.data("x")).gets(seg("A"));
+                assertThat(kept.far().receive()).isEqualTo(new byte[] {'x'});
+            }
+            early.silentFor(100 * MS); // its host would have answered by now
+        }
+    }
+
+    @Test
+    void connectionThatLedToThePodByAnotherNameEndsWhenThePodIsClosed() {
+        try (var t = TcpScenario.of(TcpScenario.setup())) {
+            int fd = listens(t.plane.os, PORT);
+            TcpTalk c = t.talk(GUEST, 40_000, GATEWAY, PORT).options(1460, 7);
+            c.handshake();
+            t.plane.plane.adopt(t.plane.config.closed(closed()));
+            t.runs(0);
+            assertReset(c);
+            t.hasFlows(0);
+            t.plane.os.close(fd);
+        }
+    }
 }

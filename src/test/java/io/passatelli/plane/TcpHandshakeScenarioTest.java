@@ -2,6 +2,7 @@ package io.passatelli.plane;
 
 import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
+import io.passatelli.config.HostSide;
 import io.passatelli.config.Service;
 import io.passatelli.os.Errno;
 import io.passatelli.os.sim.FarListener;
@@ -101,6 +102,44 @@ class TcpHandshakeScenarioTest {
             assertThat(t.calls("socket")).isEqualTo(sockets);
             assertThat(t.plane.count(Drop.TCP_SYN_AGAIN)).isEqualTo(4);
             t.hasFlows(1);
+        }
+    }
+
+    /** Its socket speaks for an address that is no more. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void connectionThatNobodyAnsweredBeginsAnewWhenTheHostHasMoved(boolean v4) {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk open = t.connected(v4);
+            t.plane.host(far(v4)).away(50 * MS);
+            TcpTalk c = t.talk(v4).options(1460, 7).syn().silentFor(MS);
+            assertThat(t.calls("connect")).isEqualTo(2);
+            Ip moved = Ip.parse(v4 ? "10.77.0.44" : "fd77::44");
+            HostSide side = new HostSide(null, null, null, 0, null, null, moved);
+            t.plane.plane.adopt(v4 ? t.plane.config.host4(side) : t.plane.config.host6(side));
+            t.hasFlows(1);
+            c.silentFor(500 * MS);
+            c.sends(seg("S").seq(0).options("020405b401030307")).runs(200 * MS);
+            assertThat(t.calls("connect")).isEqualTo(3);
+            c.take(seg("SA").seq(0).ack(1));
+            c.sends(seg("A"));
+            open.sends(data("x")).gets(seg("A"));
+            t.hasFlows(2);
+        }
+    }
+
+    /** What moved is of the other family. */
+    @Test
+    void connectionThatNobodyAnsweredGoesOnWhenItsWayIsTheSame() {
+        try (var t = TcpScenario.standard()) {
+            t.plane.host(FAR4).away(50 * MS);
+            t.listens(true);
+            TcpTalk c = t.talk(true).options(1460, 7).syn().silentFor(MS);
+            HostSide side = new HostSide(null, null, null, 0, null, null, Ip.parse("fd77::44"));
+            t.plane.plane.adopt(t.plane.config.host6(side));
+            c.runs(200 * MS).take(seg("SA").seq(0).ack(1));
+            c.sends(seg("A"));
+            assertThat(t.calls("connect")).isEqualTo(1);
         }
     }
 

@@ -8,6 +8,7 @@ import io.passatelli.base.Limits;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.FlowKey;
+import io.passatelli.flow.FlowTable;
 import io.passatelli.forward.ConnectionAcceptor;
 import io.passatelli.forward.ConnectionListener;
 import io.passatelli.guest.InboundAddresses;
@@ -83,6 +84,28 @@ final class Handshakes implements ConnectionAcceptor {
     void adopt(PlaneConfig config) {
         sockets.adopt(config);
         mtu = config.guest().mtu() == 0 ? ETHERNET_MTU : config.guest().mtu();
+        endMisled();
+    }
+
+    /**
+     * Connections of the guest to what is closed to it by now end, for both sides. Those that nobody has answered are forgotten where they would lead
+     * elsewhere, or come from elsewhere, if they began now: the guest's SYN comes again, and does.
+     */
+    private void endMisled() {
+        for (int i = 0; i < flows.madeCount; i++) {
+            TcpFlow flow = flows.made[i];
+            if (flow.index() == FlowTable.NONE || flow.fromHost) {
+                continue;
+            }
+            addresses.toHost(flow.farHigh(), flow.farLow(), flow.farPort());
+            boolean elsewhere = addresses.high() != flow.hostHigh || addresses.low() != flow.hostLow;
+            if (addresses.isClosed()) {
+                owner.reset(flow, Drop.HOST_CLOSED);
+            } else if (flow.phase() == TcpFlow.Phase.SYN_FROM_GUEST && (elsewhere || sockets.isMoved(flow))) {
+                int ignored = os.linger0(flow.fd); // the peer may have answered just now
+                owner.end(flow);
+            }
+        }
     }
 
     private int ourMss(TcpFlow flow) {

@@ -21,6 +21,10 @@ final class TcpSockets {
     private final SockAddr own = new SockAddr();
     private HostSide host4;
     private HostSide host6;
+    /** What was adopted last has another way out than what was before it. */
+    private boolean moved4;
+
+    private boolean moved6;
 
     TcpSockets(Os os, PlaneConfig config) {
         this.os = os;
@@ -30,6 +34,8 @@ final class TcpSockets {
 
     /** Sockets opened from now on are as {@code config} says. */
     void adopt(PlaneConfig config) {
+        moved4 = !host4.sendsAs(config.host4());
+        moved6 = !host6.sendsAs(config.host6());
         host4 = config.host4();
         host6 = config.host6();
     }
@@ -58,6 +64,12 @@ final class TcpSockets {
             return 0;
         }
         return rc < 0 ? rc : isItself(flow) ? -Errno.ECONNREFUSED : 1;
+    }
+
+    /** Whether the kernel bound the socket of {@code flow}, which was opened before what was adopted last, to a way out that has become another. */
+    boolean isMoved(TcpFlow flow) {
+        boolean moved = Ip.isV4(flow.hostHigh, flow.hostLow) ? moved4 : moved6;
+        return moved && !Ip.isLoopback(flow.hostHigh, flow.hostLow);
     }
 
     /** What every socket of a flow has, also an accepted one. */

@@ -16,8 +16,6 @@ import io.passatelli.os.Epoll;
 import io.passatelli.os.Os;
 import org.jspecify.annotations.Nullable;
 
-import java.util.Objects;
-
 /** UDP flows from their beginning to their end: places, sockets, and how long they last. */
 final class UdpFlows {
     private static final long NS_PER_S = 1_000_000_000L;
@@ -61,8 +59,8 @@ final class UdpFlows {
 
     void adopt(PlaneConfig config) {
         sockets.adopt(config);
-        moved4 = isMoved(host4, config.host4());
-        moved6 = isMoved(host6, config.host6());
+        moved4 = !host4.sendsAs(config.host4());
+        moved6 = !host6.sendsAs(config.host6());
         host4 = config.host4();
         host6 = config.host6();
         singleNs = config.udpTimeouts().single() * NS_PER_S;
@@ -179,10 +177,6 @@ final class UdpFlows {
         }
         table.remove(flow.index());
         pool[poolCount++] = flow;
-    }
-
-    private static boolean isMoved(HostSide was, HostSide is) {
-        return was.interfaceIndex() != is.interfaceIndex() || !Objects.equals(was.address(), is.address());
     }
 
     /** connect(2) has bound the socket to an address that the host may not have any more; IPv6 would go on sending from it. */
