@@ -7,6 +7,7 @@ Called by scripts/bench-sidecar.sh as root, with the name of a lab (scripts/lab.
 """
 
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -26,6 +27,8 @@ USER = 107
 RECORDED = ROOT / "src/test/resources/kubevirt/domain/ports"  # two ports: a thousand listeners are another subject
 CALLS = [(RECORDED / f"call{n}.xml").read_bytes() for n in (1, 2, 3)]
 VMI = (RECORDED / "vmi.json").read_bytes()
+LISTENERS = "tcp:20000-28999"  # as many as fit into the open files that this machine allows
+HELLO = bytes.fromhex("ffffffffffff525400123456" "08060001080006040001" "525400123456" "0a4d0002" "000000000000" "0a4d0001")
 PERIOD_US = 100_000
 PATIENCE_S = 60
 IDLE_S = 10
@@ -194,13 +197,26 @@ def answers(millicores):
         sidecar.close()
 
 
-def at_rest():
-    """Private MiB, MiB at most of its group, and milliseconds of processor time in a second, with a guest that says nothing and no second stage."""
+def without_ports(forward):
+    """The same VMI, but for ports: its interface lists none."""
+    vmi = json.loads(VMI)
+    vmi["metadata"]["annotations"]["passatelli.io/forward"] = forward
+    for interface in vmi["spec"]["domain"]["devices"]["interfaces"]:
+        interface.pop("ports", None)
+    return json.dumps(vmi).encode()
+
+
+def at_rest(vmi=VMI):
+    """
+    Private MiB, MiB at most of its group, and milliseconds of processor time in a second, with a guest that says nothing more than that it is there,
+    and no second stage.
+    """
     sidecar = Sidecar(memory_mib=WHOLE_MIB - 1)
     try:
         sidecar.info()
-        sidecar.define()
-        with sidecar.connect():
+        sidecar.define(vmi)
+        with sidecar.connect() as link:
+            link.sendall(struct.pack("!I", len(HELLO)) + HELLO)
             time.sleep(3)  # what the start set in motion has ended
             before = sidecar.groups.cpu_seconds()
             time.sleep(IDLE_S)
@@ -267,6 +283,10 @@ def main():
         table.row("memory-stage1", "MiB", [private for private, _, _ in rest])
         table.row("memory-stage1-peak", "MiB", [peak for _, peak, _ in rest])
         table.row("idle-cpu", "ms/s", [cpu for _, _, cpu in rest])
+    if wanted("memory-all"):
+        swept = [at_rest(without_ports(""))[1] for _ in range(3)]
+        real = [at_rest(without_ports(f"none, {LISTENERS}"))[1] for _ in range(3)]
+        table.row("memory-all", "MiB", swept, real, "9,000 listeners")
     if wanted("memory-whole", "memory-whole-peak"):
         both = [whole() for _ in range(3)]
         table.row("memory-whole", "MiB", [private for private, _ in both])

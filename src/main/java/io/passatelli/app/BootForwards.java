@@ -45,11 +45,12 @@ final class BootForwards {
     /** From now on these, as far as they fit into memory. What becomes of them is not waited for. */
     void set(List<PortForward> asked) {
         ForwardBudget budget = ForwardBudget.of(asked, memoryLimitBytes);
-        if (budget.leftOut() != null) {
-            log.warn(budget.leftOut());
-        }
+        budget.remarks().forEach(log::warn);
         List<PortForward> rules = budget.rules();
-        rules.stream().limit(Limits.RULES_SAID).forEach(rule -> log.info("forwarding " + rule));
+        rules.stream()
+                .limit(Limits.RULES_SAID)
+                .forEach(rule -> log.info(
+                        "forwarding " + rule + (ForwardBudget.isFree(rule) ? ", what the guest answers on" : "")));
         if (rules.size() > Limits.RULES_SAID) {
             log.info("and " + (rules.size() - Limits.RULES_SAID) + " rules more");
         }

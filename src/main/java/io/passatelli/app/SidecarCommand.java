@@ -89,10 +89,10 @@ final class SidecarCommand {
     }
 
     private int serve() {
-        try (DataPlane plane = plane();
+        long memory = MemoryLimit.bytes();
+        try (DataPlane plane = plane(memory);
                 HookServer server = HookServer.start(
                         options.hookDirectory(), options.containerName(), hooks, hooks.rehearsal(), log)) {
-            long memory = MemoryLimit.bytes();
             BootForwards forwards = new BootForwards(plane.handle(), clock, log, memory);
             hooks.serve(plane.handle(), forwards, Objects.requireNonNull(loopback));
             Thread.ofPlatform().daemon().name("life").start(() -> live(plane, forwards));
@@ -114,10 +114,16 @@ final class SidecarCommand {
         }
     }
 
-    private DataPlane plane() throws IOException {
+    private DataPlane plane(long memory) throws IOException {
         long openFiles = os.raiseOpenFiles();
         Surroundings around = new Surroundings(
-                os, clock, log, new SecureRandom()::nextLong, openFiles < 0 ? Long.MAX_VALUE : openFiles);
+                os,
+                clock,
+                log,
+                new SecureRandom()::nextLong,
+                openFiles < 0 ? Long.MAX_VALUE : openFiles,
+                false,
+                ForwardBudget.sweptListeners(memory));
         return new DataPlane(hooks.begin(), around, this::link, new PlaneEvents() {
             @Override
             public void onGuestUp() {

@@ -338,6 +338,39 @@ public final class Limits {
     /** Its characters: so many of the longest items fit, in quotes too. */
     public static final int FORWARD_TEXT_CHARS = 12 << 10;
 
+    /** How often the guest is asked about its TCP ports, ms: twenty times a second some are asked, so none of its queues is filled. */
+    public static final int SWEEP_TICK_MS = 50;
+
+    /** So many questions a second at most, beside those of {@link #SWEEP_HOT_PORTS}. */
+    public static final int SWEEP_PROBES_PER_SECOND = 2_000;
+
+    /** Each port is asked once in so long, seconds; at the rate above that is enough for both families, and with some slowness of ours no minute. */
+    public static final int SWEEP_ROUND_S = 50;
+
+    /** Ports of which one is soonest to be open. */
+    public static final int SWEEP_HOT_PORTS = 256;
+
+    /** They are asked once in so long, ms. */
+    public static final int SWEEP_HOT_MS = 2_000;
+
+    /** Ports that listen because the guest answers on them, of both families: 27 MiB of the kernel's memory. */
+    public static final int SWEEP_LISTENERS = 8_192;
+
+    /** Whether the guest says anything is looked at so often, ms. */
+    public static final int SWEEP_LOOK_MS = 500;
+
+    /** After so many looks without a word of the guest it is asked nothing: two seconds, since a busy one answers late. */
+    public static final int SWEEP_SILENT_LOOKS = 4;
+
+    /** Looks at a silent guest become rarer so often, by a half each time: one in four seconds. */
+    public static final int SWEEP_RARER_LOOKS = 3;
+
+    /** A guest that speaks is called so often for a family that it was not heard by, each half second: for a minute ... */
+    public static final int SWEEP_CALLS = 120;
+
+    /** ... and then one time in so many. */
+    public static final int SWEEP_CALLS_RARER = 16;
+
     /** What a listening port costs the kernel and us, bytes: socket, file and watch, measured with 37,000 of TCP. */
     public static final int FORWARD_LISTENER_BYTES = 4 << 10;
 

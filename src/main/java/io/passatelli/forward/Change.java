@@ -23,7 +23,7 @@ import java.util.Objects;
  *   <li>{@code OPEN}: rule by rule, what is not there is opened. Of a rule that is not weak and that cannot be had whole, what was opened is closed
  *       again ({@code UNDO}); what listened before goes on.
  * </ol>
- * It may be left at any step: what is there then is where the next change begins.
+ * Of rules whose ports {@link Sweep} opens, those that are there stay, and none is opened. It may be left at any step: what is there then is where the next change begins.
  */
 final class Change {
     private enum Phase {
@@ -127,19 +127,36 @@ final class Change {
             cost = asked.device() == null ? Slice.LOOK : Slice.SOCKET;
         }
         Site site = sites[rule];
-        if (site == null) {
+        if (isSwept(asked)) {
+            keepSwept(asked, SweptPorts.IP4);
+            keepSwept(asked, SweptPorts.IP6);
+        } else if (site == null) {
             nextRule();
             return cost;
-        }
-        int place = store.find(site, cursor);
-        if (place != ListenerStore.NONE && !isMarked(place)) {
-            store.mark(place, kept);
-            set.rule(place, asked);
+        } else {
+            keep(asked, store.find(site, cursor));
         }
         if (cursor++ == asked.last()) {
             nextRule();
         }
         return cost;
+    }
+
+    private void keepSwept(PortForward asked, Site.Name family) {
+        if (SweptPorts.isOf(asked, family)) {
+            keep(asked, set.find(family, cursor));
+        }
+    }
+
+    private void keep(PortForward asked, int place) {
+        if (place != ListenerStore.NONE && !isMarked(place)) {
+            store.mark(place, kept);
+            set.rule(place, asked);
+        }
+    }
+
+    private boolean isSwept(PortForward asked) {
+        return off(asked) == null && wanted.readiness().isSwept(asked);
     }
 
     /** Where {@code asked} listens; null: it cannot, and it is noted why. */
@@ -158,6 +175,9 @@ final class Change {
         }
         if (hindrance != null) {
             hindrances.put(rule, hindrance);
+            return null;
+        }
+        if (wanted.readiness().isSwept(asked) || wanted.readiness().waits(asked)) {
             return null;
         }
         if (address != null) {
@@ -200,7 +220,8 @@ final class Change {
         PortForward asked = rules.get(rule);
         Site site = sites[rule];
         if (site == null) {
-            states.add(new RuleState(asked, 0, off(asked) == null ? count(asked) : 0, hindrances.get(rule)));
+            int ports = off(asked) == null && !isSwept(asked) ? count(asked) : 0;
+            states.add(new RuleState(asked, 0, ports, hindrances.get(rule)));
             nextRule();
             return Slice.LOOK;
         }

@@ -148,6 +148,12 @@ public final class ListenerSet implements Handler {
         return sites.computeIfAbsent(name, Site::new);
     }
 
+    /** The place of the socket at {@code port} of the site of that name, or {@link ListenerStore#NONE}. */
+    int find(Site.Name name, int port) {
+        Site site = sites.get(name);
+        return site == null ? ListenerStore.NONE : store.find(site, port);
+    }
+
     /** A site whose socket may be what keeps {@code site} from {@code port}; null if there is none among the few that are looked at. */
     @Nullable
     Site rival(Site site, int port) {

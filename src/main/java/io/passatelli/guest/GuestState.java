@@ -35,6 +35,8 @@ public final class GuestState {
     private long linkLocal6Mac = Mac.BROADCAST.bits();
     private int seen4;
     private boolean learnt4;
+    /** Something came from an IPv4 address that the guest used then; {@link #seen4Mac} is that of a guest that asks for one, too. */
+    private boolean heard4;
 
     private boolean has6;
     private Ip assigned6 = Ip.UNSPECIFIED6;
@@ -102,6 +104,7 @@ public final class GuestState {
         if (Ip.isV4(high, low)) {
             if ((int) low == seen4 || (int) low == 0) {
                 seen4Mac = mac;
+                heard4 |= (int) low != 0;
             }
         } else if (high == seen6High && low == seen6Low) {
             seen6Mac = mac;
@@ -183,6 +186,21 @@ public final class GuestState {
                 ? seen6Mac
                 : high == linkLocal6High && low == linkLocal6Low ? linkLocal6Mac : guestMac;
         return mac == Mac.BROADCAST.bits() ? guestMac : mac;
+    }
+
+    /** Whether the guest has spoken from an IPv4 address of its own: so it answers there. */
+    public boolean isHeard4() {
+        return heard4;
+    }
+
+    /** The same of IPv6, link-local or not. */
+    public boolean isHeard6() {
+        return isHeardGlobal6() || has6 && linkLocal6Mac != Mac.BROADCAST.bits();
+    }
+
+    /** The same of an IPv6 address that is not link-local. */
+    public boolean isHeardGlobal6() {
+        return has6 && seen6Mac != Mac.BROADCAST.bits();
     }
 
     /** Whether an address of either family is that of many: a group's, or of everybody on the guest's network. */

@@ -11,6 +11,7 @@ import io.passatelli.flow.Descriptors;
 import io.passatelli.flow.FlowTable;
 import io.passatelli.forward.ListenerSet;
 import io.passatelli.forward.RuleState;
+import io.passatelli.forward.Sweep;
 import io.passatelli.guest.ErrorComposer;
 import io.passatelli.guest.FrameComposer;
 import io.passatelli.guest.GuestState;
@@ -117,10 +118,10 @@ public final class DataPlane implements AutoCloseable {
             if (around.freebind()) {
                 listeners.freebind();
             }
-            forwards = new Forwards(loop, listeners, log, config);
+            forwards = new Forwards(loop, listeners, log, config, sweep(around.sweptListeners()));
             Responders responders = new Responders(arp, dhcp, ndp, dhcp6, icmp, udp, tcp);
-            router = new FrameRouter(
-                    config, link, guest, responders, new FrameRouter.Reports(counters, around.log(), events));
+            FrameRouter.Reports reports = new FrameRouter.Reports(counters, around.log(), forwards.events(events));
+            router = new FrameRouter(config, link, guest, responders, reports);
             handle = new PlaneHandle(
                     loop,
                     this::snapshot,
@@ -138,6 +139,17 @@ public final class DataPlane implements AutoCloseable {
             memory.close();
             throw t;
         }
+    }
+
+    /** Null: the guest makes no difference to what listens. */
+    private Forwards.@Nullable Guest sweep(int mostListeners) {
+        if (mostListeners == 0) {
+            return null;
+        }
+        GuestProber prober = new GuestProber(tcp.probes(), arp, ndp, guest, link);
+        Sweep sweep = new Sweep(loop, listeners, prober, log, mostListeners);
+        tcp.probes().answersTo(sweep);
+        return new Forwards.Guest(prober, sweep);
     }
 
     /** Which forwards do not hold, and why; the others do. Before {@link #run}, or on the loop thread. */
@@ -269,6 +281,7 @@ public final class DataPlane implements AutoCloseable {
     }
 
     private void onTurnEnd(long nowNs) {
+        forwards.onTurn(nowNs);
         int queues = link.caps().queues();
         for (int queue = 0; queue < queues; queue++) {
             link.flush(queue);
@@ -291,6 +304,7 @@ public final class DataPlane implements AutoCloseable {
                 new PlaneStats.Retransmissions(connections.resent(), connections.timeOuts()),
                 listeners.count(),
                 forwards.portsRefused(),
+                forwards.sweep(),
                 loop.turns(),
                 Snapshot.pools(connections, router.fragments()),
                 Snapshot.link(link, guest),

@@ -1,12 +1,17 @@
 package io.passatelli.plane;
 
+import io.passatelli.base.HotPath;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
 import io.passatelli.forward.ChangeEnd;
 import io.passatelli.forward.ListenerSet;
+import io.passatelli.forward.PortProber;
+import io.passatelli.forward.Readiness;
 import io.passatelli.forward.RuleState;
+import io.passatelli.forward.Sweep;
+import io.passatelli.forward.SweepCounts;
 import io.passatelli.forward.Wanted;
 import io.passatelli.loop.EventLoop;
 import org.jspecify.annotations.Nullable;
@@ -19,12 +24,14 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * The forwards of a plane: those that it starts with, and sets that take their place while it runs. A set is taken as a whole: what of it cannot
- * be had is said of each rule. Loop thread, but where it says otherwise.
+ * be had is said of each rule. With a {@link Sweep} TCP ports wait for the guest. Loop thread, but where it says otherwise.
  */
 final class Forwards {
     private final EventLoop loop;
     private final ListenerSet listeners;
     private final Log log;
+    private final @Nullable Guest guest;
+    private Readiness readiness;
     private PlaneConfig config;
     /** In force, or on their way to it. */
     private List<PortForward> rules;
@@ -40,13 +47,22 @@ final class Forwards {
     /** Asked for, and perhaps not answered yet; bounded by the mailbox, which refuses first. */
     private final Queue<CompletableFuture<List<RuleState>>> asked = new ConcurrentLinkedQueue<>();
 
+    /** The change under way is to another set, rather than another try. */
+    private boolean replacing;
+
     private volatile boolean ended;
 
-    Forwards(EventLoop loop, ListenerSet listeners, Log log, PlaneConfig config) {
+    /** Whom TCP ports wait for, and who finds out which are open. */
+    record Guest(PortProber prober, Sweep sweep) {}
+
+    /** {@code guest}: null where it makes no difference what the guest does. */
+    Forwards(EventLoop loop, ListenerSet listeners, Log log, PlaneConfig config, @Nullable Guest guest) {
         this.loop = loop;
         this.listeners = listeners;
         this.log = log;
         this.config = config;
+        this.guest = guest;
+        readiness = guest == null ? Readiness.AT_ONCE : new Readiness(true, false, false);
         rules = config.forwards();
     }
 
@@ -58,6 +74,9 @@ final class Forwards {
     }
 
     private void settle(List<RuleState> now) {
+        if (guest != null) {
+            guest.sweep.begin(wanted(), loop.nowNs());
+        }
         states = now;
         portsRefused = now.stream()
                 .filter(state -> state.refusal() != null)
@@ -71,13 +90,61 @@ final class Forwards {
     }
 
     private Wanted wanted() {
-        return new Wanted(rules, config.services());
+        return new Wanted(rules, config.services(), readiness);
+    }
+
+    /** In each turn of the loop: whether the guest is there now. What waited for it listens then; it does not wait a second time. */
+    @HotPath
+    void onTurn(long nowNs) {
+        Guest its = guest;
+        if (its == null) {
+            return;
+        }
+        boolean ip4 = readiness.ip4() || its.prober.isThere(true);
+        boolean ip6 = readiness.ip6() || its.prober.isThere(false);
+        if (ip4 != readiness.ip4() || ip6 != readiness.ip6()) {
+            onGuest(ip4, ip6);
+        }
+        its.sweep.onTurn(nowNs);
+    }
+
+    private void onGuest(boolean ip4, boolean ip6) {
+        if (!readiness.ip4() && !readiness.ip6()) {
+            log.info("the guest speaks " + (ip4 ? "IPv4" : "IPv6") + ", so its TCP ports are listened at from now on");
+        }
+        readiness = new Readiness(true, ip4, ip6);
+        listeners.change(wanted(), new End());
+    }
+
+    /** What of the link concerns forwards; {@code others} hear it too. */
+    PlaneEvents events(PlaneEvents others) {
+        Guest its = guest;
+        if (its == null) {
+            return others;
+        }
+        return new PlaneEvents() {
+            @Override
+            public void onGuestUp() {
+                its.sweep.onLinkUp(loop.nowNs());
+                others.onGuestUp();
+            }
+
+            @Override
+            public void onGuestDown(int errno) {
+                its.sweep.onLinkDown();
+                others.onGuestDown(errno);
+            }
+        };
+    }
+
+    SweepCounts sweep() {
+        return guest == null ? SweepCounts.NONE : guest.sweep.counts();
     }
 
     /** The host's network is another one: what could not be had may be there now. The rules are those that were given last. */
     void adopt(PlaneConfig next) {
         config = next;
-        listeners.change(wanted(), new End(true));
+        listeners.change(wanted(), new End());
     }
 
     /** What of the last set that was applied does not hold, and why. "All ports" that exclusions split into several rules are one for who asked. */
@@ -116,7 +183,7 @@ final class Forwards {
                 return;
             }
             waiting = answer;
-            listeners.change(wanted(), new End(true));
+            listeners.change(wanted(), new End());
         });
     }
 
@@ -142,7 +209,8 @@ final class Forwards {
         CompletableFuture<List<RuleState>> before = waiting;
         waiting = answer;
         rules = wanted;
-        listeners.change(wanted(), new End(false));
+        replacing = true;
+        listeners.change(wanted(), new End());
         if (before != null) {
             before.completeExceptionally(
                     new IllegalStateException("another set of forwards came before this one was in force"));
@@ -151,19 +219,13 @@ final class Forwards {
 
     /** The end of a change under way. */
     private final class End implements ChangeEnd {
-        private final boolean again;
-
-        /** {@code again}: the rules are the same as before. */
-        End(boolean again) {
-            this.again = again;
-        }
-
         @Override
         public void onDone(List<RuleState> now) {
-            if (!again) {
+            if (replacing) {
                 log.info("forwards were replaced, rules: " + now.size());
             }
-            say(now, again && now.size() == states.size() ? states : List.of());
+            say(now, replacing || now.size() != states.size() ? List.of() : states);
+            replacing = false;
             settle(now);
             CompletableFuture<List<RuleState>> answer = waiting;
             waiting = null;

@@ -5,6 +5,7 @@ import io.passatelli.base.Durations;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.base.PoolUse;
+import io.passatelli.forward.SweepCounts;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
@@ -22,6 +23,7 @@ import java.util.Map;
  * @param uptimeNs since the plane was made
  * @param listeners sockets that listen for forwards
  * @param portsRefused ports of forwards that could not be had when the rules were last applied
+ * @param sweep what finding out about the guest's ports has done, and costs
  * @param turns how long the loop's turns took, without their waits
  * @param pools use of the memory for payload
  */
@@ -38,6 +40,7 @@ public record PlaneStats(
         Retransmissions retransmissions,
         int listeners,
         int portsRefused,
+        SweepCounts sweep,
         Durations.Snapshot turns,
         List<PoolUse> pools,
         LinkState link,

@@ -40,6 +40,7 @@ final class SidecarPod implements AutoCloseable {
 
     private static final String CONTAINER = "hook-sidecar-0";
     private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final Duration OPEN_LIMIT = Duration.ofSeconds(90);
     private static final long PAUSE_MS = 50;
     private static final byte[] PING = "ping".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] PONG = "pong".getBytes(StandardCharsets.US_ASCII);
@@ -239,10 +240,10 @@ final class SidecarPod implements AutoCloseable {
                 .toString();
     }
 
-    /** As soon as somebody listens there. */
-    private TcpEnd connect(String namespace, String from, String to, int port)
+    /** As soon as somebody listens there: of all ports, once it is found that the guest does. */
+    TcpEnd connect(String namespace, String from, String to, int port)
             throws IOException, InterruptedException {
-        long end = System.nanoTime() + LIMIT.toNanos();
+        long end = System.nanoTime() + OPEN_LIMIT.toNanos();
         while (true) {
             try {
                 return TcpEnd.connect(namespace, from, to, port);

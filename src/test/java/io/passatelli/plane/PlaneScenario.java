@@ -67,6 +67,7 @@ final class PlaneScenario implements AutoCloseable {
         private UnaryOperator<Link> aroundLink = link -> link;
         private int mtu = 1500;
         private long openFiles = Long.MAX_VALUE;
+        private int sweptListeners;
         private boolean icmp = true;
         private @Nullable String outbound;
         private @Nullable Ip6Network ip6;
@@ -103,6 +104,12 @@ final class PlaneScenario implements AutoCloseable {
         /** How many descriptors the plane takes itself to have. */
         Setup openFiles(long value) {
             openFiles = value;
+            return this;
+        }
+
+        /** TCP ports wait for the guest, and of "all" those are listened at that it answers on, up to {@code most}. */
+        Setup sweeps(int most) {
+            sweptListeners = most;
             return this;
         }
 
@@ -191,7 +198,8 @@ final class PlaneScenario implements AutoCloseable {
         this.config = setup.change.apply(config);
         plane = new DataPlane(
                 this.config,
-                new Surroundings(setup.around.apply(os), clock, log, setup.seeds, setup.openFiles),
+                new Surroundings(
+                        setup.around.apply(os), clock, log, setup.seeds, setup.openFiles, false, setup.sweptListeners),
                 (its, counters, lines) -> setup.aroundLink.apply(link),
                 heard);
         runs(0);

@@ -2,6 +2,7 @@ package io.passatelli.app.monitor;
 
 import io.passatelli.base.Drop;
 import io.passatelli.base.PoolUse;
+import io.passatelli.forward.SweepCounts;
 import io.passatelli.plane.PlaneStats;
 import io.prometheus.client.Collector;
 import io.prometheus.client.CollectorRegistry;
@@ -70,6 +71,7 @@ class PlaneMetrics extends Collector {
         if (stats != null) {
             traffic(to, stats);
             tcp(to, stats);
+            sweep(to, stats.sweep());
             drops(to, stats);
             inside(to, stats);
         }
@@ -113,6 +115,22 @@ class PlaneMetrics extends Collector {
                 .add(stats.retransmissions().segments());
         to.counter("passatelli_tcp_timeouts_total", "How often that was because the guest said nothing in time")
                 .add(stats.retransmissions().timeOuts());
+    }
+
+    private static void sweep(Families to, SweepCounts sweep) {
+        to.counter("passatelli_sweep_probes_total", "Times that the guest was asked whether a TCP port is open")
+                .add(sweep.probes());
+        to.counter("passatelli_sweep_answers_total", "What it said", "port")
+                .add(sweep.open(), "open")
+                .add(sweep.closed(), "closed");
+        to.counter("passatelli_sweep_seconds_total", "Time of the loop's that asking took")
+                .add((double) sweep.spentNs() / TimeUnit.SECONDS.toNanos(1));
+        to.gauge(
+                        "passatelli_sweep_ports",
+                        "Open ports of the guest, of each family: listened at, or not to be had",
+                        "state")
+                .add(sweep.listening(), "listening")
+                .add(sweep.refused(), "refused");
     }
 
     private static void drops(Families to, PlaneStats stats) {

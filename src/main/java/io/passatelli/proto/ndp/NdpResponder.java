@@ -88,6 +88,11 @@ public final class NdpResponder {
     /** Asks the guest for its MAC, and advertises. */
     public Drop onLinkUp(long nowNs) {
         advertiser.onUp(nowNs);
+        return requestGuest();
+    }
+
+    /** Asks for the address that we assigned, if we did: the answer shows that the guest is there. */
+    public Drop requestGuest() {
         Ip wanted = guest.assigned6();
         return on && !wanted.isUnspecified() ? solicit(wanted) : Drop.NONE;
     }

@@ -71,6 +71,7 @@ public final class TcpTranslator implements Handler {
     private final HostData hostData;
     private final Recovery recovery;
     private final Handshakes handshakes;
+    private final Strangers strangers;
     private final FlowKey key = new FlowKey();
     private boolean on;
     private int challenges;
@@ -106,6 +107,7 @@ public final class TcpTranslator implements Handler {
         recovery = new Recovery(this, control, hostData);
         handshakes = new Handshakes(
                 this, config, addresses, parts, new Handshakes.Data(control, window, guestData, hostData));
+        strangers = new Strangers(handshakes, control, new PortProbes(parts, control));
         flows.type(loop.register(this));
     }
 
@@ -122,6 +124,11 @@ public final class TcpTranslator implements Handler {
     /** Who takes connections at forwarded ports. */
     public ConnectionAcceptor acceptor() {
         return handshakes;
+    }
+
+    /** How the guest is asked which of its ports are open. */
+    public PortProbes probes() {
+        return strangers.probes();
     }
 
     TcpFlows flows() {
@@ -154,7 +161,7 @@ public final class TcpTranslator implements Handler {
         key.set(Ip4.TCP, f.srcHigh(), f.srcLow(), guestPort, f.dstHigh(), f.dstLow(), farPort);
         TcpFlow flow = flows.find(key);
         if (flow == null) {
-            return onUnknown(f, queue, nowNs);
+            return strangers.onSegment(f, key, queue, nowNs);
         }
         try {
             flow.queue = queue;
@@ -189,19 +196,6 @@ public final class TcpTranslator implements Handler {
                 && Ip.isUnicast(high, low)
                 && !Ip.isLoopback(high, low)
                 && !Ip.isThisNetwork(high, low);
-    }
-
-    @HotPath
-    private Drop onUnknown(Frame f, int queue, long nowNs) {
-        int flags = Tcp.flags(f.bytes(), f.l4());
-        if ((flags & Tcp.RST) != 0) {
-            return Drop.TCP_STRAY_RESET;
-        }
-        if ((flags & (Tcp.SYN | Tcp.ACK | Tcp.FIN)) == Tcp.SYN) {
-            return handshakes.begin(f, key, queue, nowNs);
-        }
-        boolean ignored = control.resetUnknown(f, queue); // its next one brings another
-        return Drop.TCP_NO_FLOW;
     }
 
     @HotPath
