@@ -46,6 +46,7 @@ final class SidecarCommand {
     private final Clock clock;
     private final SidecarHooks hooks;
     private @Nullable LoopbackSocket loopback;
+    private @Nullable DataPlane made;
     private int restarts;
     private long brokenNs;
 
@@ -118,17 +119,21 @@ final class SidecarCommand {
         long openFiles = os.raiseOpenFiles();
         Surroundings around = new Surroundings(
                 os, clock, log, new SecureRandom()::nextLong, openFiles < 0 ? Long.MAX_VALUE : openFiles);
-        return new DataPlane(hooks.begin(), around, this::link, new PlaneEvents() {
+        DataPlane plane = new DataPlane(hooks.begin(), around, this::link, new PlaneEvents() {
             @Override
             public void onGuestUp() {
                 life.onGuestUp();
             }
 
+            /** Only QEMU's end, or its move to another node, ends its connection. */
             @Override
             public void onGuestDown(int errno) {
                 life.onGuestDown(clock.nowNs());
+                Objects.requireNonNull(made).endFlows();
             }
         });
+        made = plane;
+        return plane;
     }
 
     /** QEMU runs as our user; or, where we are root, as another. */
