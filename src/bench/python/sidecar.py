@@ -1,6 +1,6 @@
 """
 The KubeVirt sidecar: how long until virt-launcher can see its hook socket, what that costs, how fast it answers on 200 millicores, its memory,
-and TCP through it beside the passt role.
+how long a guest is not heard that is migrated to another one, and TCP through it beside the passt role.
 
 Called by scripts/bench-sidecar.sh as root, with the name of a lab (scripts/lab.sh) that is up: the sidecar runs in its pod as uid 107, in cgroups
 (v1: cpu, cpuacct, memory) of its own. ROWS="PATTERN..." chooses rows.
@@ -18,8 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from migration import gaps
 from table import ROOT, Table, interleave
-from tcp import OURS, POD, Load, passt, private_mib, stop, wanted
+from tcp import LAB, OURS, POD, Load, passt, private_mib, stop, wanted
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 7)
 PROGRAM = str(ROOT / "target/passatelli/bin/passatelli")
@@ -126,13 +127,13 @@ def call(path, method, message=b""):
 class Sidecar:
     """Until its socket is there: `seconds`, and `cpu` seconds of all that ran."""
 
-    def __init__(self, millicores=None, memory_mib=None):
+    def __init__(self, millicores=None, memory_mib=None, pod=POD):
         self.groups = Groups(millicores, memory_mib)
         self.hooks = Path(tempfile.mkdtemp())
         os.chown(self.hooks, USER, USER)
         join = "".join(f"echo $$ > {path}/cgroup.procs; " for path in self.groups.paths.values())
         # not ip-netns(8), which hides /sys/fs/cgroup from what it starts
-        shell = f'{join} exec nsenter --net=/run/netns/{POD} setpriv --reuid {USER} --regid {USER} --clear-groups "$@"'
+        shell = f'{join} exec nsenter --net=/run/netns/{pod} setpriv --reuid {USER} --regid {USER} --clear-groups "$@"'
         words = ["sh", "-c", shell, "sh", PROGRAM, "sidecar", "--hook-directory", str(self.hooks)]
         env = {"PATH": os.environ["PATH"], "CONTAINER_NAME": "hook-sidecar-0", "NETWORK_BINDING_PLUGIN_NAME": "passatelli"}
         self.socket = self.hooks / "passatelli-hook-sidecar-0.sock"
@@ -291,6 +292,9 @@ def main():
         both = [whole() for _ in range(3)]
         table.row("memory-whole", "MiB", [private for private, _ in both])
         table.row("memory-whole-peak", "MiB", [peak for _, peak in both])
+    if wanted("migration-gap"):
+        silences, standstills = gaps(LAB, ROUNDS, lambda pod: Sidecar(pod=pod), VMI)
+        table.row("migration-gap", "ms", silences, standstills, "downtime")
     if wanted("stream-throughput-in", "stream-throughput-out"):
         throughput(table)
     table.finish()

@@ -46,6 +46,7 @@ final class SidecarCommand {
     private final Clock clock;
     private final SidecarHooks hooks;
     private @Nullable LoopbackSocket loopback;
+    private @Nullable DataPlane made;
     private int restarts;
     private long brokenNs;
 
@@ -124,17 +125,21 @@ final class SidecarCommand {
                 openFiles < 0 ? Long.MAX_VALUE : openFiles,
                 false,
                 ForwardBudget.sweptListeners(memory));
-        return new DataPlane(hooks.begin(), around, this::link, new PlaneEvents() {
+        DataPlane plane = new DataPlane(hooks.begin(), around, this::link, new PlaneEvents() {
             @Override
             public void onGuestUp() {
                 life.onGuestUp();
             }
 
+            /** Only QEMU's end, or its move to another node, ends its connection. */
             @Override
             public void onGuestDown(int errno) {
                 life.onGuestDown(clock.nowNs());
+                Objects.requireNonNull(made).endFlows();
             }
         });
+        made = plane;
+        return plane;
     }
 
     /** QEMU runs as our user; or, where we are root, as another. */

@@ -97,6 +97,7 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         byte[] answer = answer(domainXml, vmi, asked);
         take(vmi, asked, host);
         life.grace(vmi.graceSeconds());
+        life.target(vmi.migrating());
         return answer;
     }
 
@@ -161,6 +162,9 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         settings = null;
         if (plane == null || forwards == null || !plane.adopt(plan.plane())) {
             throw new HookRefusal("the network is too busy to begin with a VM, and is asked again");
+        }
+        if (vmi.migrating()) {
+            boolean ignored = plane.expectGuest(vmi.nic().addresses()); // without it the guest has to speak first
         }
         settings = asked;
         asked.remarks().forEach(log::warn);

@@ -29,12 +29,16 @@ final class SidecarLife {
     /** QEMU was there and is gone, and nobody says so: virt-launcher went with it. */
     private static final int GONE_S = 120;
 
+    /** The same on a migration's target: the migration failed, and KubeVirt begins no other one before this pod has ended. */
+    private static final int TARGET_GONE_S = 10;
+
     private final long startNs;
     private boolean called;
     private long calledNs;
     private boolean up;
     private boolean came;
     private long goneNs;
+    private boolean target;
     private boolean terminated;
     private long terminatedNs;
     private boolean shutDown;
@@ -54,6 +58,11 @@ final class SidecarLife {
     /** The VM has so long to shut down. */
     synchronized void grace(int seconds) {
         graceS = seconds;
+    }
+
+    /** Whether the VM comes, or came, by migration. */
+    synchronized void target(boolean comesByMigration) {
+        target = comesByMigration;
     }
 
     synchronized void onGuestUp() {
@@ -98,7 +107,8 @@ final class SidecarLife {
             return null;
         }
         if (came && !isExpectedAgain()) {
-            return isOver(goneNs, GONE_S, nowNs) ? "QEMU has been gone for " + GONE_S + " s" : null;
+            int patienceS = target ? TARGET_GONE_S : GONE_S;
+            return isOver(goneNs, patienceS, nowNs) ? "QEMU has been gone for " + patienceS + " s" : null;
         }
         if (called) {
             return isOver(calledNs, NEVER_CAME_S, nowNs)

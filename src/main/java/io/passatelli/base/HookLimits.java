@@ -50,6 +50,9 @@ public final class HookLimits {
     /** Ports that a VMI's interface lists, each one rule. */
     public static final int VMI_PORTS = 4_096;
 
+    /** Addresses of an interface in a VMI's status; the first of each family is of use. */
+    public static final int VMI_ADDRESSES = 16;
+
     /** Annotations of ours on a VMI: there are seven, the others are mistakes. */
     public static final int VMI_ANNOTATIONS = 64;
 

@@ -16,6 +16,9 @@ import io.passatelli.wire.Frame;
  * <p>More than one card may speak on the link: a bridge in the guest speaks for itself now and then, from an address of its own. So each address
  * that the guest uses has the MAC at which it was last seen; who only took the last MAC of all would send to the bridge what a machine behind it
  * waits for.
+ *
+ * <p>As long as no packet has shown the guest's IPv4 address, ARP does: a guest that was migrated to us announces, by that alone, an address which
+ * we did not tell it. Later ARP counts for nothing, since a bridge in the guest asks from its own address.
  */
 @HotPath
 public final class GuestState {
@@ -75,6 +78,21 @@ public final class GuestState {
         }
     }
 
+    /** The guest comes from elsewhere, perhaps with {@code address}: it is looked for, and spoken to, there until its traffic shows another. */
+    public void expect(Ip address) {
+        if (network.addressFixed() || !address.isUnicast()) {
+            return;
+        }
+        if (address.isV4()) {
+            if (!learnt4 && mayBeGuest(address.v4())) {
+                seen4 = address.v4();
+            }
+        } else if (has6 && !learnt6 && !address.isLinkLocal() && !address.isLoopback()) {
+            seen6High = address.high();
+            seen6Low = address.low();
+        }
+    }
+
     public GuestNetwork network() {
         return network;
     }
@@ -92,7 +110,9 @@ public final class GuestState {
         guestMac = mac;
         boolean renumbered = learnAddress(frame);
         if (frame.etherType() == Ethernet.ARP && frame.contiguous() >= FrameComposer.ETHERNET_ARP) {
-            learnPlace(0, Ip.low(Arp.senderIp(frame.bytes(), frame.l3())), mac);
+            int sender = Arp.senderIp(frame.bytes(), frame.l3());
+            renumbered |= !learnt4 && learn4(sender);
+            learnPlace(0, Ip.low(sender), mac);
         } else {
             learnPlace(frame.srcHigh(), frame.srcLow(), mac);
         }

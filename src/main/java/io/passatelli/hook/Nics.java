@@ -1,5 +1,6 @@
 package io.passatelli.hook;
 
+import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.config.PortForward;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +48,8 @@ final class Nics {
     final List<Interface> interfaces = new ArrayList<>();
     /** {@code status.interfaces[]}: name to podInterfaceName. */
     final Map<String, String> podInterfaces = new LinkedHashMap<>();
+    /** Likewise, name to ipAddresses. */
+    final Map<String, List<String>> addresses = new LinkedHashMap<>();
 
     private final String binding;
 
@@ -104,7 +107,21 @@ final class Nics {
                 its.acpiIndex,
                 its.bootOrder,
                 its.ports,
-                its.state.equals("down"));
+                its.state.equals("down"),
+                addresses(its.name));
+    }
+
+    /** An agent in the guest may say anything. */
+    private List<Ip> addresses(String name) {
+        List<Ip> all = new ArrayList<>();
+        for (String text : addresses.getOrDefault(name, List.of())) {
+            try {
+                all.add(Ip.parse(text));
+            } catch (IllegalArgumentException e) {
+                // no address, so none of the guest's
+            }
+        }
+        return all;
     }
 
     private static @Nullable Mac mac(Interface its) throws HookRefusal {

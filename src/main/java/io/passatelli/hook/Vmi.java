@@ -1,5 +1,6 @@
 package io.passatelli.hook;
 
+import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.config.PortForward;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +56,7 @@ public record Vmi(
      * @param bootOrder 0: none
      * @param ports that the VMI lists, as rules
      * @param down its link is to be down
+     * @param addresses that the status tells of: of the pod where the VM runs, or what an agent in the guest says
      */
     public record Nic(
             String name,
@@ -65,12 +67,14 @@ public record Vmi(
             int acpiIndex,
             int bootOrder,
             List<PortForward> ports,
-            boolean down) {
+            boolean down,
+            List<Ip> addresses) {
         static final String VIRTIO = "virtio";
         private static final int ETHERNET_MTU = 1_500;
 
         public Nic {
             ports = List.copyOf(ports);
+            addresses = List.copyOf(addresses);
         }
 
         boolean isVirtio() {

@@ -277,17 +277,27 @@ final class VmiReader {
         var its = new Object() {
             String name = "";
             String podInterface = "";
+            final List<String> addresses = new ArrayList<>();
         };
         object(member -> {
             switch (member) {
                 case "name" -> its.name = text();
                 case "podInterfaceName" -> its.podInterface = text();
+                case "ipAddresses" -> array(() -> address(its.addresses));
                 default -> in.skipChildren();
             }
         });
         // the guest's agent adds what the guest has, without a name: a guest full of containers has thousands
         if (!its.name.isEmpty() && nics.podInterfaces.size() < HookLimits.VMI_INTERFACES) {
             nics.podInterfaces.put(its.name, its.podInterface);
+            nics.addresses.put(its.name, its.addresses);
+        }
+    }
+
+    private void address(List<String> addresses) throws IOException, HookRefusal {
+        String text = text();
+        if (addresses.size() < HookLimits.VMI_ADDRESSES) {
+            addresses.add(text);
         }
     }
 

@@ -127,7 +127,10 @@ public final class DataPlane implements AutoCloseable {
                     this::snapshot,
                     this::adopt,
                     new PlaneHandle.Parts(
-                            forwards, new FlowLister(flows, loop.ready()), new Captures(link, around.clock(), log)));
+                            forwards,
+                            new FlowLister(flows, loop.ready()),
+                            new Captures(link, around.clock(), log),
+                            guest));
             link.bind(loop, router);
             loop.onTurnEnd(this::onTurnEnd);
             forwards.start();
@@ -253,14 +256,19 @@ public final class DataPlane implements AutoCloseable {
             if (!goesOn.test(t)) {
                 throw t;
             }
-            end("ICMP", icmp::close);
-            end("UDP", udp::close);
-            end("TCP", tcp::close);
+            endFlows();
             return false;
         }
     }
 
-    /** In the state that the broken turn left, that may be broken too. */
+    /** For a guest that does not come back: every flow ends, and peers of TCP hear of it. What listens stays. Loop thread. */
+    public void endFlows() {
+        end("ICMP", icmp::close);
+        end("UDP", udp::close);
+        end("TCP", tcp::close);
+    }
+
+    /** In the state that a broken turn left, that may be broken too. */
     private void end(String flowsOf, Runnable close) {
         try {
             close.run();

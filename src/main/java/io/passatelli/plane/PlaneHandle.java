@@ -1,9 +1,11 @@
 package io.passatelli.plane;
 
+import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.config.PortForward;
 import io.passatelli.forward.RuleState;
+import io.passatelli.guest.GuestState;
 import io.passatelli.link.CaptureFilter;
 import io.passatelli.link.PcapWriter;
 import io.passatelli.loop.EventLoop;
@@ -30,6 +32,7 @@ public final class PlaneHandle {
     private final Forwards forwards;
     private final FlowLister lister;
     private final Captures captures;
+    private final GuestState guest;
     /** Asked for, and perhaps not answered yet; bounded by the mailbox, which refuses first. */
     private final Queue<CompletableFuture<PlaneStats>> asked = new ConcurrentLinkedQueue<>();
 
@@ -39,12 +42,13 @@ public final class PlaneHandle {
     private volatile @Nullable PlaneStats last;
 
     /** What works for it on the loop's thread. */
-    record Parts(Forwards forwards, FlowLister lister, Captures captures) {}
+    record Parts(Forwards forwards, FlowLister lister, Captures captures, GuestState guest) {}
 
     PlaneHandle(EventLoop loop, Supplier<PlaneStats> snapshot, Consumer<PlaneConfig> adopter, Parts parts) {
         forwards = parts.forwards();
         lister = parts.lister();
         captures = parts.captures();
+        guest = parts.guest();
         this.loop = loop;
         this.snapshot = snapshot;
         this.adopter = adopter;
@@ -63,6 +67,13 @@ public final class PlaneHandle {
     /** Gives the plane another configuration, {@link DataPlane#adopt}; false if it has ended, or has too much to do: it has the old one then. */
     public boolean adopt(PlaneConfig config) {
         return loop.mailbox().offer(() -> adopter.accept(config));
+    }
+
+    /** The guest is to come by migration, and may have these addresses whatever it is told: {@link GuestState#expect}. False as {@link #adopt}. */
+    public boolean expectGuest(List<Ip> addresses) {
+        List<Ip> all = List.copyOf(addresses);
+        return loop.mailbox()
+                .offer(() -> all.reversed().forEach(guest::expect)); // the first of a family is the chief one
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.passatelli.app;
 
 import io.passatelli.base.Clock;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
 import io.passatelli.hook.HookRefusal;
 import io.passatelli.link.LoopbackSocket;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -194,6 +196,22 @@ class SidecarHooksTest {
         assertThatThrownBy(() -> its.onDefineDomain(DOMAIN, vmi(1_400, tcp, "")))
                 .isInstanceOf(HookRefusal.class)
                 .hasMessageStartingWith("passatelli.io/transport: stream-tcp: cannot listen at 127.0.0.1 port 15999");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void onlyATargetsGuestIsExpectedToHaveAnAddressAlready(boolean target) throws Exception {
+        SidecarHooks its = served();
+        String addresses =
+                "\"interfaces\": [{\"name\": \"default\", \"ipAddresses\": [\"198.51.100.9\", \"what?\", \"198.51.100.10\"]}]";
+        its.onDefineDomain(DOMAIN, vmi(1_400, "", addresses + (target ? ", " + status(true) : "")));
+        DataPlane turning = Objects.requireNonNull(plane);
+        var stats = turning.handle().stats();
+        while (!stats.isDone()) {
+            turning.turn(0);
+        }
+        assertThat(stats.join().guest().seen().contains(Ip.parse("198.51.100.9")))
+                .isEqualTo(target);
     }
 
     private static String status(boolean target) {

@@ -46,6 +46,23 @@ class SidecarLifeTest {
     }
 
     @Test
+    void targetOfAMigrationThatFailedDoesNotStandInTheWayOfTheNext() {
+        life.onCall(at(1));
+        life.target(true);
+        life.onGuestUp();
+        assertThat(life.end(at(10_000))).as("memory takes its time").isNull();
+        life.onGuestDown(at(10_000));
+        livesUntil(10_010, "QEMU has been gone for 10 s");
+    }
+
+    @Test
+    void targetThatNobodyComesToWaitsAsLongAsAnyOther() {
+        life.onCall(at(1));
+        life.target(true);
+        livesUntil(901, "QEMU did not come within 900 s of the last hook call");
+    }
+
+    @Test
     void qemuThatComesBackIsServedOn() {
         life.onCall(at(1));
         life.onGuestUp();

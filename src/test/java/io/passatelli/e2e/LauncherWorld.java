@@ -83,6 +83,13 @@ final class LauncherWorld {
                 .getBytes(StandardCharsets.UTF_8);
     }
 
+    /** The same VMI as the target of its migration is told of it. */
+    static byte[] migratingVmi() throws IOException {
+        String vmi = new String(vmi(), StandardCharsets.UTF_8);
+        return vmi.replace("\"status\":{", "\"status\":{\"migrationState\":{\"targetNode\":\"node02\"},")
+                .getBytes(StandardCharsets.UTF_8);
+    }
+
     /** A web server at the peer's port 8000. */
     static void servePage(Lab lab) throws IOException, InterruptedException {
         Path web = Files.createDirectory(lab.directory().resolve("web"));
@@ -103,7 +110,7 @@ final class LauncherWorld {
                 "10",
                 "--interface",
                 from,
-                "http://" + Lab.POD + ":" + port + "/");
+                "http://" + network.address() + ":" + port + "/");
     }
 
     /** The ends in the pod, in a state of ss(8)'s, of the transport stream-tcp. */

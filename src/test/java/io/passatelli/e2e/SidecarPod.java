@@ -191,6 +191,13 @@ final class SidecarPod implements AutoCloseable {
         return new String(launcher.sync(boot), StandardCharsets.UTF_8);
     }
 
+    /** virt-launcher gets ready for the VM, which is to come by migration. */
+    void expect(String vmi) throws Exception {
+        String migrating = vmi.replace("\"status\": {", "\"status\": {\"migrationState\": {\"targetNode\": \"b\"}, ");
+        launcher.prepareMigrationTarget(
+                RecordedBoot.of("migration-target").with(migrating.getBytes(StandardCharsets.UTF_8)));
+    }
+
     LauncherDouble launcher() {
         return launcher;
     }

@@ -177,17 +177,55 @@ class GuestStateTest {
         learn(guest, other, "0.0.0.0");
         assertThat(guest.macOf4(Ip.parse(GUEST).v4()))
                 .isEqualTo(Mac.parse(other).bits());
+        guest.learn(arpOf(GUEST));
+        assertThat(guest.macOf4(Ip.parse(GUEST).v4()))
+                .isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
+    }
+
+    @Test
+    void guestIsExpectedAtItsOldAddressesUntilItSpeaks() {
+        GuestState guest = guest6(false);
+        for (String address :
+                List.of("10.9.9.9", "fd99::9", "10.0.2.2", "0.0.0.0", "ff02::1", "fe80::9", "::1", "::")) {
+            guest.expect(Ip.parse(address));
+        }
+        assertThat(guest.seen4()).isEqualTo(Ip.parse("10.9.9.9").v4());
+        assertThat(seen6(guest)).isEqualTo(Ip.parse("fd99::9"));
+        learn(guest, Packets.GUEST_MAC, GUEST);
+        learn6(guest, "fd77::7");
+        guest.expect(Ip.parse("10.9.9.9"));
+        guest.expect(Ip.parse("fd99::9"));
+        assertThat(guest.seen4()).isEqualTo(ASSIGNED);
+        assertThat(seen6(guest)).isEqualTo(Ip.parse("fd77::7"));
+    }
+
+    private static Frame arpOf(String address) {
         byte[] arp = new byte[46];
         arp[1] = 1;
         arp[2] = 8;
         arp[4] = 6;
         arp[5] = 4;
         arp[7] = 1;
-        byte[] sender = ByteBuffer.allocate(4).putInt(Ip.parse(GUEST).v4()).array();
+        byte[] sender = ByteBuffer.allocate(4).putInt(Ip.parse(address).v4()).array();
         System.arraycopy(sender, 0, arp, 14, 4);
-        guest.learn(parsed(Packets.ethernet(Packets.BROADCAST, Packets.GUEST_MAC, 0x0806, arp)));
-        assertThat(guest.macOf4(Ip.parse(GUEST).v4()))
+        return parsed(Packets.ethernet(Packets.BROADCAST, Packets.GUEST_MAC, 0x0806, arp));
+    }
+
+    @Test
+    void firstArpShowsTheAddressOfAGuestThatWasMigratedToUs() {
+        GuestState guest = guest();
+        guest.learn(arpOf("0.0.0.0"));
+        assertThat(guest.seen4()).as("a probe says nothing").isEqualTo(ASSIGNED);
+        assertThat(guest.learn(arpOf("10.9.9.9"))).isTrue();
+        assertThat(guest.seen4()).isEqualTo(Ip.parse("10.9.9.9").v4());
+        assertThat(guest.macOf4(Ip.parse("10.9.9.9").v4()))
                 .isEqualTo(Mac.parse(Packets.GUEST_MAC).bits());
+        guest.learn(arpOf("10.9.9.10"));
+        assertThat(guest.seen4())
+                .as("a bridge asks")
+                .isEqualTo(Ip.parse("10.9.9.9").v4());
+        learn(guest, Packets.GUEST_MAC, "10.9.9.11");
+        assertThat(guest.seen4()).isEqualTo(Ip.parse("10.9.9.11").v4());
     }
 
     @Test

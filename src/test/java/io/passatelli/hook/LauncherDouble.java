@@ -234,6 +234,11 @@ public final class LauncherDouble implements AutoCloseable {
         onDefineDomain(boot.calls().getFirst(), boot.vmi(), end);
     }
 
+    /** The VM has come by migration. */
+    public void migrated() {
+        defined = true;
+    }
+
     /** Through all sidecars, in the order in which they were found. */
     private byte[] onDefineDomain(byte[] xml, byte[] vmi, long end) throws SyncFailed, InterruptedException {
         byte[] domain = xml;

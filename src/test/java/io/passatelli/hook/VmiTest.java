@@ -1,6 +1,7 @@
 package io.passatelli.hook;
 
 import io.passatelli.base.HookLimits;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.config.PortForward;
 import org.junit.jupiter.api.Test;
@@ -35,7 +36,8 @@ class VmiTest {
                         101,
                         0,
                         List.of(),
-                        false));
+                        false,
+                        List.of()));
         assertThat(vmi.machine()).isEqualTo(new Vmi.Machine("amd64", false, false, 1, false, false, false));
         assertThat(vmi.istio()).isFalse();
         assertThat(vmi.migrating()).isFalse();
@@ -55,6 +57,8 @@ class VmiTest {
         assertThat(recorded("four-nics").interfaces()).containsExactly("default", "blue", "green", "red");
         assertThat(recorded("istio").istio()).isTrue();
         assertThat(recorded("migration-target").migrating()).isTrue();
+        assertThat(recorded("migration-target").nic().addresses()).containsExactly(Ip.parse("10.244.1.15"));
+        assertThat(recorded("ports").nic().addresses()).isEmpty();
         assertThat(recorded("s390x").machine().architecture()).isEqualTo("s390x");
         assertThat(recorded("arm64").machine().architecture()).isEqualTo("arm64");
         assertThat(recorded("multiqueue").machine())

@@ -30,6 +30,8 @@ public final class Lab implements AutoCloseable {
     public static final String POD = "10.77.0.2";
     /** The pod's gateway: to the guest it stands for the pod's loopback. */
     public static final String GATEWAY = "10.77.0.1";
+    /** Of the pod that {@link #beside} makes. */
+    public static final String POD_BESIDE = "10.78.0.2";
     /** Another machine on the pod's network. */
     public static final String PEER = "10.77.0.3";
 
@@ -37,32 +39,44 @@ public final class Lab implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofSeconds(30);
 
     private final String name = Namespace.unique("lab");
+    private final String peer;
+    private final String address;
     private final Path directory;
     private final Thread atExit = new Thread(this::down);
     private @Nullable Namespace vm;
     private final List<Namespace> others = new ArrayList<>();
 
-    private Lab() throws IOException {
+    private Lab(@Nullable Lab other) throws IOException {
+        peer = other == null ? name + "-peer" : other.peer;
+        address = other == null ? POD : POD_BESIDE;
         directory = Files.createTempDirectory(name);
     }
 
     /** Makes the pod and its peer. Fails if this machine does not let us. */
     public static Lab up() throws IOException, InterruptedException {
-        return up(false);
+        return up(false, null);
     }
 
     /** The same, with a namespace for a guest. */
     public static Lab withVm() throws IOException, InterruptedException {
-        return up(true);
+        return up(true, null);
     }
 
-    private static Lab up(boolean withVm) throws IOException, InterruptedException {
-        Lab lab = new Lab();
+    /** One more pod, on another node, with the same peer; to be closed before this. {@link #POD_BESIDE}, fd78::2, behind 10.78.0.1, fd78::1. */
+    public Lab beside() throws IOException, InterruptedException {
+        return up(false, this);
+    }
+
+    private static Lab up(boolean withVm, @Nullable Lab other) throws IOException, InterruptedException {
+        Lab lab = new Lab(other);
         lab.down(); // what an earlier process of this id left behind
         Runtime.getRuntime().addShutdownHook(lab.atExit);
         boolean isUp = false;
         try {
-            Command.run(LIMIT, List.of("scripts/lab.sh", "up", lab.name)).succeeded();
+            List<String> up = other == null ? List.of("up", lab.name) : List.of("beside", lab.name, other.name);
+            List<String> words = new ArrayList<>(List.of("scripts/lab.sh"));
+            words.addAll(up);
+            Command.run(LIMIT, words).succeeded();
             if (withVm) {
                 lab.vm = Namespace.make(lab.name + "-vm");
             }
@@ -76,11 +90,16 @@ public final class Lab implements AutoCloseable {
     }
 
     public String peer() {
-        return name + "-peer";
+        return peer;
     }
 
     public String pod() {
         return name + "-pod";
+    }
+
+    /** The pod's address. */
+    public String address() {
+        return address;
     }
 
     public String vm() {
@@ -170,7 +189,7 @@ public final class Lab implements AutoCloseable {
     }
 
     private void down() {
-        if (!Files.exists(pathOf(pod())) && !Files.exists(pathOf(peer()))) {
+        if (!Files.exists(pathOf(pod())) && !Files.exists(pathOf(name + "-peer"))) {
             return;
         }
         try {

@@ -64,7 +64,8 @@ public final class LibvirtGuest {
 
     /** Sends a shell in the guest, which listens at a port of the pod, a line; what it answers until it ends. */
     public String tell(int port, String line) throws IOException {
-        try (TcpEnd shell = TcpEnd.connect(lab.network().peer(), Lab.PEER, Lab.POD, port)) {
+        try (TcpEnd shell =
+                TcpEnd.connect(lab.network().peer(), Lab.PEER, lab.network().address(), port)) {
             shell.send((line + "\nexit\n").getBytes(StandardCharsets.ISO_8859_1));
             return new String(shell.receiveAll(), StandardCharsets.ISO_8859_1);
         }
@@ -72,7 +73,8 @@ public final class LibvirtGuest {
 
     /** The same, when it will not live to answer. */
     public void order(int port, String line) throws IOException {
-        try (TcpEnd shell = TcpEnd.connect(lab.network().peer(), Lab.PEER, Lab.POD, port)) {
+        try (TcpEnd shell =
+                TcpEnd.connect(lab.network().peer(), Lab.PEER, lab.network().address(), port)) {
             shell.send((line + "\n").getBytes(StandardCharsets.ISO_8859_1));
             shell.finish();
         }

@@ -38,7 +38,16 @@ public final class LibvirtLab implements AutoCloseable {
 
     /** Makes the pod and waits until its libvirt answers. */
     public static LibvirtLab up(Mode mode) throws IOException, InterruptedException {
-        LibvirtLab made = new LibvirtLab(Lab.up(), mode);
+        return up(Lab.up(), mode);
+    }
+
+    /** One more pod, on another node, where VMs can be migrated to; to be closed before this. */
+    public LibvirtLab beside() throws IOException, InterruptedException {
+        return up(lab.beside(), mode);
+    }
+
+    private static LibvirtLab up(Lab lab, Mode mode) throws IOException, InterruptedException {
+        LibvirtLab made = new LibvirtLab(lab, mode);
         boolean isUp = false;
         try {
             made.startCompute();
@@ -102,14 +111,58 @@ public final class LibvirtLab implements AutoCloseable {
 
     /** Defines a domain in libvirt, with a kernel and a script of ours in it, and starts it. */
     public LibvirtGuest start(byte[] domainXml, String script) throws IOException, InterruptedException {
+        String name = give("define", domainXml, script);
+        virsh("start", name);
+        return new LibvirtGuest(this, name);
+    }
+
+    /** Makes what a domain refers to, which is to come by migration; {@code script} is the same as where it comes from. */
+    public void expect(byte[] domainXml, String script) throws IOException, InterruptedException {
+        give("expect", domainXml, script);
+    }
+
+    /** The domain's name. */
+    private String give(String command, byte[] domainXml, String script) throws IOException, InterruptedException {
         Path xml = Files.write(lab.directory().resolve("given.xml"), domainXml);
         Path file = Files.writeString(lab.directory().resolve("script"), script);
-        String name = pod("define", directory(), xml.toString(), file.toString())
+        return pod(command, directory(), xml.toString(), file.toString())
                 .succeeded()
                 .out()
                 .strip();
-        virsh("start", name);
-        return new LibvirtGuest(this, name);
+    }
+
+    /** Has a guest of this pod go on in {@code target}, which expects it. */
+    public LibvirtGuest migrate(LibvirtGuest guest, LibvirtLab target) throws IOException, InterruptedException {
+        tryMigrate(guest, target).succeeded();
+        return new LibvirtGuest(target, guest.name());
+    }
+
+    /** The same, with options of virsh; what came of it. Memory goes by a UNIX socket, as in KubeVirt. */
+    public Command tryMigrate(LibvirtGuest guest, LibvirtLab target, String... options)
+            throws IOException, InterruptedException {
+        Path between = Files.createTempDirectory("migration");
+        Path socket = between.resolve("memory");
+        Files.setAttribute(between, "unix:mode", 0777);
+        List<String> words = new ArrayList<>(List.of("virsh", directory(), "migrate", "--live", "--unsafe"));
+        words.addAll(List.of("--persistent", "--undefinesource", "--migrateuri", "unix://" + socket));
+        words.addAll(List.of(options));
+        String other = "qemu+unix:///" + (mode == Mode.SESSION ? "session" : "system");
+        words.addAll(List.of(guest.name(), other + "?socket=" + target.lab.directory() + "/run/libvirt/libvirt-sock"));
+        try {
+            return pod(words.toArray(String[]::new));
+        } finally {
+            Files.deleteIfExists(socket);
+            Files.delete(between);
+        }
+    }
+
+    /** Ends QEMU as the kernel does when there is no memory left. */
+    public void killQemu() {
+        processes
+                .getFirst()
+                .descendants()
+                .filter(its -> its.info().command().orElse("").contains("/qemu-system-"))
+                .forEach(ProcessHandle::destroyForcibly);
     }
 
     /** What virsh prints, which has to end well. */

@@ -46,7 +46,7 @@ public final class TapCable implements AutoCloseable {
     private final LinuxOs os = new LinuxOs();
     private final Arena arena = Arena.ofShared();
     private final int tap;
-    private final Path socket;
+    private Path socket;
     private volatile SocketChannel link;
     private Thread toGuest;
     private Thread fromGuest;
@@ -78,6 +78,12 @@ public final class TapCable implements AutoCloseable {
         link = open(socket);
         toGuest = start("cable to the guest", this::carryToGuest);
         fromGuest = start("cable from the guest", this::carryFromGuest);
+    }
+
+    /** The same, but somewhere else. */
+    public void plugIn(Path other) throws IOException {
+        socket = other;
+        plugIn();
     }
 
     /** Makes {@code tap0} in the lab's guest, and connects it; the TAP is down. */

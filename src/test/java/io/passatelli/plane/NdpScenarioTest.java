@@ -119,6 +119,19 @@ class NdpScenarioTest {
         }
     }
 
+    /** A guest that was migrated to us goes on with the router that it had. */
+    @Test
+    void everyLinkLocalAddressMayBeARouters() {
+        try (PlaneScenario plane = PlaneScenario.setup().ip6().start()) {
+            plane.guestSends(frame(LINK_LOCAL, "ff02::1:ff00:99", neighborSolicitation("fe80::99")))
+                    .runs(0);
+            assertThat(plane.link.next().bytes)
+                    .isEqualTo(toGuest(
+                            Packets.GUEST_MAC, ROUTER, LINK_LOCAL, neighborAdvertisement("e0000000", "fe80::99")));
+            plane.guestGetsNothing().dropped();
+        }
+    }
+
     @Test
     void addressesOfTheGuestAreNotAnsweredFor() {
         try (PlaneScenario plane = PlaneScenario.setup().ip6().start()) {

@@ -92,6 +92,27 @@ class TcpResetScenarioTest {
         }
     }
 
+    /** A guest that is gone for good: FIN would say that it had sent all. */
+    @ParameterizedTest
+    @EnumSource
+    void endOfAllFlowsIsAResetUnlessTheGuestHadEnded(State state) {
+        try (var t = TcpScenario.standard()) {
+            TcpTalk c = in(state, t);
+            int lingers = t.calls("linger0");
+            t.plane.plane.endFlows();
+            t.runs(0);
+            t.hasFlows(0);
+            boolean ended = state == State.GUEST_ENDED;
+            assertThat(t.calls("linger0") - lingers).isEqualTo(ended ? 0 : 1);
+            if (ended) {
+                assertThat(c.far().atEnd()).isTrue();
+            } else if (state != State.CONNECTING) {
+                assertReset(c.far(), false);
+            }
+            c.takeAll();
+        }
+    }
+
     /** What had arrived can still be read. A program that has read the end hears of it when it writes. */
     private static void assertReset(StreamPeer far, boolean ended) {
         long left = far.peek();

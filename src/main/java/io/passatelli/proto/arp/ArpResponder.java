@@ -54,9 +54,9 @@ public final class ArpResponder {
         return send(queue);
     }
 
-    /** Asks for the address we assigned: the answer shows the MAC of a guest that has said nothing yet. */
+    /** Asks for the address that the guest is to have, or was seen to have: the answer shows the MAC of a guest that has said nothing yet. */
     public Drop requestGuest(int queue) {
-        composer.arpRequest(out, 0, guest.assigned4());
+        composer.arpRequest(out, 0, guest.seen4());
         return send(queue);
     }
 

@@ -33,8 +33,9 @@ import java.util.function.LongSupplier;
  * {@link RouterAdvertiser}'s.
  *
  * <p>An advertisement comes from our link-local address. It overrides, for we alone speak on this link, and the MAC of a host's neighbour may
- * change. It says "router" of our own address only, which is the one in the guest's list of default routers (§7.2.5 strikes one off without the
- * flag): of the host's neighbours nobody knows. Allocates: a guest asks a few times in a minute. Loop thread only.
+ * change. It says "router" of our own address, which is the one in the guest's list of default routers (§7.2.5 strikes one off without the
+ * flag), and of every link-local one that is no known neighbour's: it may be the router's where the guest was migrated from. Of the host's
+ * neighbours nobody knows. Allocates: a guest asks a few times in a minute. Loop thread only.
  */
 public final class NdpResponder {
     private static final int HOP_LIMIT = 255;
@@ -91,9 +92,9 @@ public final class NdpResponder {
         return requestGuest();
     }
 
-    /** Asks for the address that we assigned, if we did: the answer shows that the guest is there. */
+    /** Asks for the address that the guest is to have, or was seen to have, if any: the answer shows that the guest is there. */
     public Drop requestGuest() {
-        Ip wanted = guest.assigned6();
+        Ip wanted = new Ip(guest.seen6High(), guest.seen6Low());
         return on && !wanted.isUnspecified() ? solicit(wanted) : Drop.NONE;
     }
 
@@ -195,7 +196,7 @@ public final class NdpResponder {
     private Drop advertise(Ip target, Ip to, boolean solicited, int queue) {
         long mac = neighbours.macOf(target.high(), target.low());
         var options = List.of(NdpOption.mac(NdpOption.TARGET_LINK_LAYER_ADDRESS, mac));
-        boolean router = target.equals(guest.our6());
+        boolean router = target.equals(guest.our6()) || target.isLinkLocal() && mac == guest.ourMac();
         return sender.send(
                 guest.our6(), to, new NeighborAdvertisement(router, solicited, true, target, options), queue);
     }

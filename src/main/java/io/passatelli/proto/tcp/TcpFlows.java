@@ -180,10 +180,14 @@ final class TcpFlows {
         }
     }
 
-    /** Ends all. */
+    /** Ends all. A peer to whom the guest had not said all gets a reset: FIN would tell it that this was all. */
     void close() {
         for (int i = 0; i < madeCount; i++) {
-            owner.end(made[i]);
+            TcpFlow flow = made[i];
+            if (flow.fd != Os.NONE && flow.toSocket() != TcpFlow.Half.FIN_RELAYED) {
+                int ignored = os.linger0(flow.fd);
+            }
+            owner.end(flow);
         }
     }
 }
