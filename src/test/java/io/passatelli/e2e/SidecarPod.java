@@ -248,8 +248,7 @@ final class SidecarPod implements AutoCloseable {
     }
 
     /** As soon as somebody listens there: of all ports, once it is found that the guest does. */
-    TcpEnd connect(String namespace, String from, String to, int port)
-            throws IOException, InterruptedException {
+    TcpEnd connect(String namespace, String from, String to, int port) throws IOException, InterruptedException {
         long end = System.nanoTime() + OPEN_LIMIT.toNanos();
         while (true) {
             try {
