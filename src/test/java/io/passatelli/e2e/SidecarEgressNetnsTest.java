@@ -13,6 +13,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 
 import java.io.IOException;
@@ -109,15 +110,19 @@ class SidecarEgressNetnsTest {
     }
 
     /** Without this the others would prove nothing. */
-    @Test
-    void peerIsReachedByTheSameFrames() throws Exception {
-        try (TcpService tcp = TcpService.at(pod.lab().peer(), "0.0.0.0", EgressWorld.PORT);
-                UdpEnd udp = UdpEnd.bound(pod.lab().peer(), "0.0.0.0", EgressWorld.PORT)) {
-            knock(Lab.PEER);
-            try (var connection = tcp.accept()) {
-                assertThat(connection.peer().getAddress().getHostAddress()).isEqualTo(Lab.POD);
+    @ParameterizedTest
+    @CsvSource({"10.77.0.3, 10.77.0.2", "fd77::3, fd77::2"})
+    void peerIsReachedByTheSameFrames(String to, String from) throws Exception {
+        try (TcpService tcp = TcpService.at(pod.lab().peer(), to, EgressWorld.PORT);
+                UdpEnd udp = UdpEnd.bound(pod.lab().peer(), to, EgressWorld.PORT)) {
+            List<byte[]> answers = knock(to);
+            try (TcpEnd connection = tcp.accept()) {
+                assertThat(SidecarPod.address(connection)).isEqualTo(from);
             }
             assertThat(udp.receive()).isEqualTo(EgressWorld.KNOCK);
+            if (answers.stream().noneMatch(SidecarEgressNetnsTest::isEchoReply)) {
+                assertThat(guest.receive(SidecarEgressNetnsTest::isEchoReply)).isNotEmpty();
+            }
         }
         guest.forget();
     }
