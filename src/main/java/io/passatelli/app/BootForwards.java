@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * The forwards that a VM begins with. A port that another process of the pod has, or that may not be had, is tried again, ever more rarely: who has it
- * may leave, as Istio's proxy does where nobody told us of it. The others do not wait for it. So is a set that the plane had no time for. Any thread.
+ * may leave, as Istio's proxy does where nobody told us of it. The others do not wait for it. Those that wait for the guest are said when they listen. So is a set that the plane had no time for. Any thread.
  */
 final class BootForwards {
     private final PlaneHandle plane;
@@ -30,6 +30,9 @@ final class BootForwards {
     private List<PortForward> wanted = List.of();
     /** The plane did not take it: another one is in force. */
     private boolean refused;
+
+    /** Nothing is refused, but some wait for the guest: there is nothing to be tried, only to be looked at. */
+    private boolean waiting;
 
     private int retryMs;
     private boolean due;
@@ -58,6 +61,7 @@ final class BootForwards {
             listening.clear();
             wanted = rules;
             refused = false;
+            waiting = false;
             retryMs = Limits.FORWARD_RETRY_FIRST_MS;
             due = false;
         }
@@ -72,19 +76,22 @@ final class BootForwards {
     void retry(long nowNs) {
         List<PortForward> rules;
         boolean anew;
+        boolean look;
         synchronized (this) {
             if (!due || dueNs - nowNs > 0) {
                 return;
             }
             due = false;
-            retryMs = Math.min(2 * retryMs, Limits.FORWARD_RETRY_MOST_MS);
+            look = waiting;
+            retryMs = look ? Limits.FORWARD_RETRY_FIRST_MS : Math.min(2 * retryMs, Limits.FORWARD_RETRY_MOST_MS);
             rules = wanted;
             anew = refused;
         }
         if (anew) {
             replace(rules);
         } else {
-            var ignored = plane.retryForwards().whenComplete((states, failure) -> onStates(rules, states));
+            var answer = look ? plane.forwards() : plane.retryForwards();
+            var ignored = answer.whenComplete((states, failure) -> onStates(rules, states));
         }
     }
 
@@ -108,6 +115,7 @@ final class BootForwards {
             return;
         }
         boolean missing = states == null;
+        waiting = states != null && states.stream().allMatch(state -> state.refusal() == null);
         for (RuleState state : states == null ? List.<RuleState>of() : states) {
             Integer before = listening.put(state.rule(), state.listeners());
             if (before != null && before < state.listeners()) {

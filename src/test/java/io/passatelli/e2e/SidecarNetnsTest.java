@@ -212,10 +212,10 @@ class SidecarNetnsTest {
         try (SidecarPod pod = SidecarPod.start()) {
             TcpService taken = TcpService.at(pod.lab().pod(), "0.0.0.0", 8080);
             pod.define(SidecarPod.vmi(forward("tcp:8080:80, tcp:2222:22"), WEB));
-            pod.awaitLine(message -> message.startsWith("TCP port 8080: cannot listen: Address already in use"));
             try (TapCable cable = TapCable.connect(pod.lab(), pod.socket())) {
                 assertThat(cable.longestToGuest()).isNotNegative();
                 pod.guest(CONFIGURE.formatted(GUEST));
+                pod.awaitLine(message -> message.startsWith("TCP port 8080: cannot listen: Address already in use"));
                 assertReaches(pod, pod.lab().peer(), Lab.PEER, Lab.POD, 2222, 22, Lab.PEER); // does not wait
                 taken.close();
                 pod.awaitLine(message -> message.startsWith("forwarding TCP 8080 to 80 now"));
@@ -234,13 +234,13 @@ class SidecarNetnsTest {
                 .succeeded();
         try (SidecarPod pod = SidecarPod.in(lab)) {
             pod.define(SidecarPod.vmi(forward("tcp:2222:22"), WEB));
-            JsonNode line = pod.awaitLine(message -> message.startsWith("TCP port 80: cannot listen"));
-            assertThat(line.path("level").asText()).isEqualTo("warning");
-            assertThat(line.path("message").asText())
-                    .contains("net.ipv4.ip_unprivileged_port_start must be at most 80");
             try (TapCable cable = TapCable.connect(lab, pod.socket())) {
                 assertThat(cable.longestToGuest()).isNotNegative();
                 pod.guest(CONFIGURE.formatted(GUEST));
+                JsonNode line = pod.awaitLine(message -> message.startsWith("TCP port 80: cannot listen"));
+                assertThat(line.path("level").asText()).isEqualTo("warning");
+                assertThat(line.path("message").asText())
+                        .contains("net.ipv4.ip_unprivileged_port_start must be at most 80");
                 assertReaches(pod, lab.peer(), Lab.PEER, Lab.POD, 2222, 22, Lab.PEER);
                 assertRefused(pod, Lab.POD, 80);
             }
@@ -311,9 +311,9 @@ class SidecarNetnsTest {
                         TcpService everything = TcpService.at(pod.lab().vm(), "0.0.0.0", 7)) {
                     assertThat(cable.longestToGuest()).isNotNegative();
                     pod.guest("""
-                            nft add table ip all
-                            nft "add chain ip all to { type nat hook prerouting priority -100; }"
-                            nft add rule ip all to tcp dport != 22 redirect to :7
+                            nft add table ip every
+                            nft "add chain ip every in { type nat hook prerouting priority -100; }"
+                            nft add rule ip every in tcp dport != 22 redirect to :7
                             """);
                     pod.guest(CONFIGURE.formatted(GUEST));
                     pod.awaitLine(message -> message.startsWith(

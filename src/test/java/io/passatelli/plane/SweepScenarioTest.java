@@ -96,7 +96,7 @@ class SweepScenarioTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 12_345, 32_767, 61_000, 65_535})
+    @ValueSource(ints = {1, 32_767, 65_535})
     void anyPortIsFoundWithinAMinuteHoweverLongTheGuestIsThere(int port) {
         try (SweptGuest g = guest()) {
             g.runs(100 * S);
