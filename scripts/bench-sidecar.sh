@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lab.sh
 . scripts/lab.sh
 lab=bench$$
-trap 'lab_down "$lab"' EXIT
+trap 'lab_down "$lab"b; lab_down "$lab"' EXIT
 mkdir -p target/bench
 gcc -std=gnu17 -O3 -Wall -Wextra -Werror -o target/bench/tcpload src/bench/c/tcpload.c
 lab_up "$lab"

@@ -78,8 +78,9 @@ class NeighbourNetnsTest {
                 for (String other : new String[] {
                     "fd77::1", PEER, "fd77::99", "2001:db8::1", "fe80::1234", "fd77::5054:ff:fe12:9999"
                 }) {
-                    assertThat(answers(guest, from, other, CARD))
-                            .containsExactly(SOLICITED_OVERRIDE + " " + octets(other));
+                    // the router of a guest that was migrated may be at any link-local address
+                    String how = other.startsWith("fe80:") ? ROUTER_SOLICITED_OVERRIDE : SOLICITED_OVERRIDE;
+                    assertThat(answers(guest, from, other, CARD)).containsExactly(how + " " + octets(other));
                     assertThat(answers(guest, from, other, "")).hasSize(1);
                 }
             }
