@@ -100,7 +100,8 @@ note "node: 10.77.0.1 and .3, with a web server at 10.77.0.3:8000"
 note "pod:  10.77.0.2, default route by .1; sidecar and libvirt run here"
 sed -e 's#"passatelli.io/forward":"[^"]*"#"passatelli.io/forward":"tcp:'"$annotated:$inside, tcp:$shell_port:22"'"#' \
     -e 's#"interfaces":\[{"name":"default",#&"ports":[{"name":"web","port":'"$declared"',"protocol":"TCP"}],#' \
-    "$recorded/vmi.json" > "$work/vmi.json"
+    -e 's#virt-launcher:v1.9.0#virt-launcher:v1.7.0#' \
+    "$recorded/vmi.json" > "$work/vmi.json" # Debian's QEMU knows no more than the one of KubeVirt 1.7
 note "the VirtualMachineInstance says:"
 grep -oE '"passatelli.io/forward":"[^"]*"|"interfaces":\[\{"name":"default"[^]]*\][^]]*\]' "$work/vmi.json" | head -n 2 | indent vmi
 

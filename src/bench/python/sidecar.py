@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from migration import Passt, gaps
 from table import ROOT, Table, interleave
@@ -34,6 +35,9 @@ PERIOD_US = 100_000
 PATIENCE_S = 60
 IDLE_S = 10
 WHOLE_MIB = 192  # what the second stage needs
+LISTEN = "0A"  # of /proc/net/tcp
+VM_PORT = 2222  # forwarded for the recorded VM
+QEMU_RECONNECT_S = 0.5  # what the domain's XML says
 PORT = 7170  # of the load program beside the sidecar; it listens behind the next one
 ROLE_PORT = 7180
 WARM_UP_MS = 1_000
@@ -169,8 +173,18 @@ class Sidecar:
                 raise SystemExit("the sidecar has no second stage")
             time.sleep(0.5)
 
+    def jvm(self):
+        """The process that does the work; beside it is the launcher, which looks after it. None: there is none now."""
+        for pid in self.groups.pids():
+            try:
+                if Path(f"/proc/{pid}/comm").read_text() == "java\n":
+                    return SimpleNamespace(pid=pid)
+            except FileNotFoundError:
+                pass
+        return None
+
     def private_mib(self):
-        return private_mib(self.groups.pids()[0])
+        return private_mib(self.jvm().pid)
 
     def close(self):
         call(self.socket, "/kubevirt.hooks.v1alpha3.Callbacks/Shutdown")
@@ -241,6 +255,79 @@ def whole():
         sidecar.close()
 
 
+def restart():
+    """
+    Seconds from a SIGKILL until all is as it was: the port listens, QEMU, which tries twice a second, is connected and answered, and Info is answered
+    under the same name.
+    """
+    sidecar = Sidecar()
+    try:
+        sidecar.info()
+        sidecar.define()
+        killed = sidecar.jvm().pid
+        with sidecar.connect() as link:
+            ask(link)
+            began = time.perf_counter()
+            os.kill(killed, signal.SIGKILL)
+        answered = again(began, lambda: ask_anew(sidecar), QEMU_RECONNECT_S)
+        listens = again(began, lambda: is_listening(sidecar, VM_PORT))
+        called = again(began, sidecar.info)
+        return max(answered, listens, called)
+    finally:
+        sidecar.close()
+
+
+def again(began, attempt, pause=0.005):
+    """When it works at last, s."""
+    while time.perf_counter() - began < PATIENCE_S:
+        try:
+            if attempt() is not False:
+                return time.perf_counter() - began
+        except OSError:
+            pass
+        time.sleep(pause)
+    raise SystemExit("nobody took the killed sidecar's place")
+
+
+def ask(link):
+    """The guest asks for the gateway's MAC, and is answered."""
+    mac = b"\x02\0\0\0\0\1"
+    arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + bytes([10, 77, 0, 2]) + bytes(6) + bytes([10, 77, 0, 1])
+    question = b"\xff" * 6 + mac + b"\x08\x06" + arp + bytes(18)
+    link.settimeout(PATIENCE_S)
+    link.sendall(struct.pack("!I", len(question)) + question)
+    while True:
+        (length,) = struct.unpack("!I", receive(link, 4))
+        answer = receive(link, length)
+        if answer[12:14] == b"\x08\x06" and answer[20:22] == b"\0\2":
+            return
+
+
+def receive(link, count):
+    data = b""
+    while len(data) < count:
+        more = link.recv(count - len(data))
+        if not more:
+            raise ConnectionError("the sidecar has gone")
+        data += more
+    return data
+
+
+def ask_anew(sidecar):
+    with sidecar.connect() as link:
+        ask(link)
+
+
+def is_listening(sidecar, port):
+    """In the network of the sidecar, whichever process it is."""
+    jvm = sidecar.jvm()
+    if jvm is None:
+        return False
+    tables = "".join(Path(f"/proc/{jvm.pid}/net/{name}").read_text() for name in ("tcp", "tcp6"))
+    rows = (line.split() for line in tables.splitlines())
+    return any(row[1].endswith(f":{port:04X}") and row[3] == LISTEN for row in rows)
+
+
 def throughput(table):
     """One connection each way through a sidecar with its second stage, and through the passt role."""
     sidecar = Sidecar()
@@ -249,7 +336,7 @@ def throughput(table):
     loads = []
     try:
         sidecar.define(VMI.replace(b"tcp:2222:22", b"tcp:%d" % (PORT + 1)))
-        loads.append(Load("sidecar", PORT, sidecar.process, f"stream={sidecar.hooks}/net/0.sock"))
+        loads.append(Load("sidecar", PORT, sidecar.jvm(), f"stream={sidecar.hooks}/net/0.sock"))
         loads.append(Load("role", ROLE_PORT, role, f"stream={work}/socket"))
         sidecar.await_monitor()
         for load in loads:
@@ -295,6 +382,8 @@ def main():
     if wanted("migration-gap"):
         ours = gaps(LAB, ROUNDS, lambda pod: Sidecar(pod=pod), VMI)
         table.row("migration-gap", "ms", ours, gaps(LAB, ROUNDS, Passt, VMI), "passt")
+    if wanted("restart-gap"):
+        table.row("restart-gap", "s", [restart() for _ in range(ROUNDS)])
     if wanted("stream-throughput-in", "stream-throughput-out"):
         throughput(table)
     table.finish()

@@ -50,14 +50,24 @@ final class JsonLog implements AutoCloseable {
         vm = shown(name, VM_CHARS);
     }
 
+    /** Throws nothing: who says something is busy with what matters more. */
     private void say(Log.Level level, String text) {
-        long missing = lost.getAndSet(0);
-        if (missing > 0 && !lines.offer(line(Log.Level.WARNING, missing + " lines were lost here"))) {
-            lost.addAndGet(missing);
-        }
-        if (!lines.offer(line(level, text))) {
+        try {
+            long missing = lost.getAndSet(0);
+            if (missing > 0 && !lines.offer(line(Log.Level.WARNING, missing + " lines were lost here"))) {
+                lost.addAndGet(missing);
+            }
+            if (!lines.offer(line(level, text))) {
+                lost.incrementAndGet();
+            }
+        } catch (Throwable t) { // no memory
             lost.incrementAndGet();
         }
+    }
+
+    /** Lines that could not be written since the last that told so. */
+    long lost() {
+        return lost.get();
     }
 
     /** A text that is too long is cut. */
@@ -87,11 +97,19 @@ final class JsonLog implements AutoCloseable {
     private void write() {
         try {
             for (String line = lines.take(); !line.equals(END); line = lines.take()) {
-                out.println(line);
+                print(line);
             }
             out.flush();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private void print(String line) {
+        try {
+            out.println(line);
+        } catch (Throwable t) { // no memory
+            lost.incrementAndGet();
         }
     }
 

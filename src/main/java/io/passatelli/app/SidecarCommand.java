@@ -2,9 +2,10 @@ package io.passatelli.app;
 
 import io.passatelli.app.monitor.Monitor;
 import io.passatelli.app.monitor.Monitored;
+import io.passatelli.app.monitor.Setbacks;
 import io.passatelli.base.Clock;
 import io.passatelli.base.Counters;
-import io.passatelli.base.Limits;
+import io.passatelli.base.LibraryLog;
 import io.passatelli.base.Log;
 import io.passatelli.hook.HookServer;
 import io.passatelli.host.MemoryLimit;
@@ -16,6 +17,7 @@ import io.passatelli.os.LinuxOs;
 import io.passatelli.os.Os;
 import io.passatelli.plane.DataPlane;
 import io.passatelli.plane.PlaneEvents;
+import io.passatelli.plane.PlaneHandle;
 import io.passatelli.plane.Surroundings;
 import org.jspecify.annotations.Nullable;
 
@@ -26,18 +28,17 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * The sidecar role: the network of a KubeVirt VM, in its pod. All that virt-launcher waits for is plain Java and comes first: the socket for QEMU, then
  * the socket for hook calls, which is where virt-launcher looks only once we are warm. The plane runs on the main thread until {@link SidecarLife}
- * says that it is over. docs/ARCHITECTURE.md has the order of things.
+ * says that it is over; hook calls are made ready to be answered on a thread of their own meanwhile, so that a process that takes the place of one that was
+ * killed forwards before. docs/ARCHITECTURE.md has the order of things.
  */
 final class SidecarCommand {
     private static final long LOOK_MS = 1_000;
     private static final long ROOT = 0;
-    /** A loop that broke longer ago than this was well in the meantime. */
-    private static final long WELL_NS = TimeUnit.MINUTES.toNanos(1);
 
     private final SidecarOptions options;
     private final SidecarLife life;
@@ -45,10 +46,10 @@ final class SidecarCommand {
     private final LinuxOs os = new LinuxOs();
     private final Clock clock;
     private final SidecarHooks hooks;
+    private final Setbacks setbacks = new Setbacks();
+    private final long memory = MemoryLimit.bytes();
     private @Nullable LoopbackSocket loopback;
     private @Nullable DataPlane made;
-    private int restarts;
-    private long brokenNs;
 
     private SidecarCommand(SidecarOptions options, SidecarLife life, Clock clock, JsonLog json) {
         this.options = options;
@@ -90,19 +91,19 @@ final class SidecarCommand {
     }
 
     private int serve() {
-        long memory = MemoryLimit.bytes();
-        try (DataPlane plane = plane(memory);
-                HookServer server = HookServer.start(
-                        options.hookDirectory(), options.containerName(), hooks, hooks.rehearsal(), log)) {
+        Thread.setDefaultUncaughtExceptionHandler(this::onThreadFailure);
+        try (DataPlane plane = plane();
+                HookDoor door = new HookDoor(plane.handle())) {
             BootForwards forwards = new BootForwards(plane.handle(), clock, log, memory);
             hooks.serve(plane.handle(), forwards, Objects.requireNonNull(loopback));
+            hooks.resume();
             Thread.ofPlatform().daemon().name("life").start(() -> live(plane, forwards));
-            server.publish();
-            log.info("ready: " + Version.line() + ", binding " + options.bindingName() + ", QEMU's socket "
-                    + options.socket());
-            StageTwo.start(
-                    new Monitored(plane.handle(), hooks.times(), clock, Version.line(), Monitor.PORT), memory, log);
-            plane.run(this::goesOn);
+            Thread.ofPlatform().daemon().name("door").start(door::open);
+            plane.run(new LoopGuard(clock, setbacks, log, LockSupport::parkNanos));
+            if (door.failed) {
+                return ExitCode.FAILURE;
+            }
+            hooks.forget();
             return ExitCode.OK;
         } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException | IOException e) {
             log.error(String.valueOf(e.getMessage()));
@@ -115,7 +116,73 @@ final class SidecarCommand {
         }
     }
 
-    private DataPlane plane(long memory) throws IOException {
+    /** The hook socket, from when it is there; any thread. */
+    private final class HookDoor implements AutoCloseable {
+        private final PlaneHandle plane;
+        private volatile boolean failed;
+        private boolean closed;
+        private @Nullable HookServer server;
+
+        HookDoor(PlaneHandle plane) {
+            this.plane = plane;
+        }
+
+        /** Without it no VM starts; but one that runs already keeps its network. */
+        void open() {
+            try {
+                if (serve()) {
+                    log.info("ready: " + Version.line() + ", binding " + options.bindingName() + ", QEMU's socket "
+                            + options.socket());
+                    StageTwo.start(
+                            new Monitored(plane, hooks.times(), setbacks, clock, Version.line(), Monitor.PORT),
+                            memory,
+                            life::isTerminated,
+                            log);
+                }
+            } catch (IOException | IllegalArgumentException | IllegalStateException | UncheckedIOException e) {
+                fail(String.valueOf(e.getMessage()));
+            } catch (Throwable t) {
+                fail("bug: " + t + ", so hook calls cannot be answered");
+            }
+        }
+
+        private boolean serve() throws IOException {
+            HookServer made =
+                    HookServer.start(options.hookDirectory(), options.containerName(), hooks, hooks.rehearsal(), log);
+            synchronized (this) {
+                if (closed) {
+                    made.close();
+                    return false;
+                }
+                server = made;
+                made.publish();
+                return true;
+            }
+        }
+
+        private void fail(String why) {
+            log.error(why);
+            if (!hooks.isResumed()) {
+                failed = true;
+                plane.stop();
+            }
+        }
+
+        @Override
+        public synchronized void close() {
+            closed = true;
+            if (server != null) {
+                server.close();
+            }
+        }
+    }
+
+    private void onThreadFailure(Thread thread, Throwable thrown) {
+        setbacks.onThreadFailure();
+        log.error("bug: " + thrown + " ended the thread '" + thread.getName() + "'; the network goes on", thrown);
+    }
+
+    private DataPlane plane() throws IOException {
         long openFiles = os.raiseOpenFiles();
         Surroundings around = new Surroundings(
                 os,
@@ -163,27 +230,26 @@ final class SidecarCommand {
 
     /** Looks, while the plane runs, whether it is over, and whether something is to be tried again. */
     private void live(DataPlane plane, BootForwards forwards) {
-        try {
-            String end = life.end(clock.nowNs());
-            while (end == null) {
+        String end = life.end(clock.nowNs());
+        while (end == null) {
+            try {
                 life.await(LOOK_MS);
+                hooks.keep();
+                if (life.isTerminated()) {
+                    LibraryLog.putBack(log);
+                }
                 forwards.retry(clock.nowNs());
-                end = life.end(clock.nowNs());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                end = "it was interrupted";
+                continue;
+            } catch (Throwable t) { // a bug of ours, or want of memory: nobody else would look
+                setbacks.onThreadFailure();
+                log.error("bug: " + t + " while looking after the network, which goes on");
             }
-            log.info("ends: " + end);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } finally {
-            plane.handle().stop();
+            end = life.end(clock.nowNs());
         }
-    }
-
-    /** A throwable out of the loop is a bug of ours. The guest has no other network: so it goes on, unless that happens all the time. */
-    private boolean goesOn(Throwable thrown) {
-        long nowNs = clock.nowNs();
-        restarts = nowNs - brokenNs > WELL_NS ? 1 : restarts + 1;
-        brokenNs = nowNs;
-        log.error("bug: " + thrown + " broke the loop", thrown);
-        return restarts <= Limits.LOOP_RESTARTS;
+        log.info("ends: " + end);
+        plane.handle().stop();
     }
 }

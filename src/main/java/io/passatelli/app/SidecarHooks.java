@@ -10,6 +10,7 @@ import io.passatelli.config.PlaneConfig;
 import io.passatelli.hook.DomainXml;
 import io.passatelli.hook.HookCalls;
 import io.passatelli.hook.HookRefusal;
+import io.passatelli.hook.SidecarState;
 import io.passatelli.hook.Transport;
 import io.passatelli.hook.Vmi;
 import io.passatelli.host.Conntrack;
@@ -39,6 +40,7 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
     private final Log log;
     private final SidecarLife life;
     private final HookTimes times;
+    private final StateFile state;
     private final EphemeralPorts ephemeral = LocalPorts.ephemeral(LocalPorts.PATH);
     private @Nullable PlaneHandle plane;
     private @Nullable LoopbackSocket loopback;
@@ -49,6 +51,10 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
     /** Came too late, and that was said. */
     private @Nullable VmiSettings late;
 
+    /** What {@link #settings} were made of. */
+    private @Nullable Vmi taken;
+
+    private boolean resumed;
     private @Nullable HostWatch hostWatch;
     private boolean closed;
 
@@ -63,6 +69,7 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         log = parts.log();
         life = parts.life();
         times = new HookTimes(clock);
+        state = new StateFile(options.state(), options.bindingName(), log);
     }
 
     /** The network of a pod of which no VMI is known yet. Throws {@link IOException} with one sentence. */
@@ -79,6 +86,52 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         plane = handle;
         forwards = its;
         loopback = door;
+    }
+
+    /** Begins where another process left off, if there was one in this pod that did not end by itself. Before any call. */
+    synchronized void resume() {
+        SidecarState left = state.read();
+        try {
+            if (left != null) {
+                resume(left);
+            }
+        } catch (HookRefusal e) {
+            log.error("a process before this one was killed, and its VM's network cannot begin again: " + e.sentence());
+        }
+    }
+
+    private void resume(SidecarState left) throws HookRefusal {
+        resumed = true;
+        life.onResume(left.qemuCame(), clock.nowNs());
+        Vmi vmi = left.vmi();
+        life.grace(vmi.graceSeconds());
+        json.vm(vmi.namespace() + "/" + vmi.name());
+        HostNetwork host = host();
+        VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
+        boolean again = vmi.qemuReconnects() && asked.transport() != Transport.STREAM_TCP;
+        log.warn("a process before this one was killed: its connections are gone, and the VM "
+                + (again
+                        ? "is connected again when its QEMU tries"
+                        : "has no network until it is migrated or started again"));
+        take(vmi, asked, host);
+    }
+
+    /** Whether this process took the place of another. */
+    synchronized boolean isResumed() {
+        return resumed;
+    }
+
+    /** Writes down what the process that takes our place has to know, if that has changed. */
+    synchronized void keep() {
+        if (taken != null && !closed) {
+            state.keep(new SidecarState(life.hasCome(), taken));
+        }
+    }
+
+    /** Nobody takes our place: the VM has ended. */
+    synchronized void forget() {
+        closed = true;
+        state.remove();
     }
 
     @Override
@@ -125,6 +178,11 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
     }
 
     @Override
+    public Runnable onInfo() {
+        return times.begin(HookTimes.Call.INFO)::close;
+    }
+
+    @Override
     public void onShutdown() {
         try (var _ = times.begin(HookTimes.Call.SHUTDOWN)) {
             life.onShutdown();
@@ -167,11 +225,13 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
             boolean ignored = plane.expectGuest(vmi.nic().addresses()); // without it the guest has to speak first
         }
         settings = asked;
+        taken = vmi;
         asked.remarks().forEach(log::warn);
         plan.remarks().forEach(log::warn);
         log.info("guest network: " + plan.summary() + "; MTU " + asked.mtu() + ", transport " + asked.transport());
         follow(asked, plan, plane);
         forwards.set(asked.forwards());
+        keep();
     }
 
     private void sayLate(VmiSettings asked) {

@@ -37,6 +37,9 @@ final class SidecarLife {
     private long calledNs;
     private boolean up;
     private boolean came;
+    /** QEMU was connected to the process before this one. */
+    private boolean lost;
+
     private long goneNs;
     private boolean target;
     private boolean terminated;
@@ -55,6 +58,13 @@ final class SidecarLife {
         calledNs = nowNs;
     }
 
+    /** Takes the place of a process that was killed; with {@code qemuCame} QEMU lives, but may not be able to connect again. */
+    synchronized void onResume(boolean qemuCame, long nowNs) {
+        onCall(nowNs);
+        came = qemuCame;
+        lost = qemuCame;
+    }
+
     /** The VM has so long to shut down. */
     synchronized void grace(int seconds) {
         graceS = seconds;
@@ -68,6 +78,7 @@ final class SidecarLife {
     synchronized void onGuestUp() {
         up = true;
         came = true;
+        lost = false;
     }
 
     synchronized void onGuestDown(long nowNs) {
@@ -95,6 +106,16 @@ final class SidecarLife {
         return up;
     }
 
+    /** Whether QEMU has been connected, to this process or the one before. */
+    synchronized boolean hasCome() {
+        return came;
+    }
+
+    /** Whether the pod is to end. */
+    synchronized boolean isTerminated() {
+        return terminated;
+    }
+
     /** Why it is over; null: it is not. */
     synchronized @Nullable String end(long nowNs) {
         if (shutDown) {
@@ -103,8 +124,8 @@ final class SidecarLife {
         if (terminated) {
             return endOfTerminated(nowNs);
         }
-        if (up) {
-            return null;
+        if (up || lost) {
+            return null; // a VM without network can still be migrated, but only from a pod in which all containers run
         }
         if (came && !isExpectedAgain()) {
             int patienceS = target ? TARGET_GONE_S : GONE_S;
@@ -130,7 +151,7 @@ final class SidecarLife {
         if (isOver(terminatedNs, graceInAllS, nowNs)) {
             return "SIGTERM came " + graceInAllS + " s ago, and the pod's time is over";
         }
-        long sinceNs = came && goneNs - terminatedNs > 0 ? goneNs : terminatedNs;
+        long sinceNs = came && !lost && goneNs - terminatedNs > 0 ? goneNs : terminatedNs;
         return !up && isOver(sinceNs, LAST_WORD_S, nowNs) ? "SIGTERM came, and there is no QEMU" : null;
     }
 

@@ -29,6 +29,7 @@ record SidecarOptions(
 
     private static final String HOOKS = "/var/run/kubevirt-hooks";
     private static final String DATA_SOCKET = "net/0.sock";
+    private static final String STATE = "net/state.json";
 
     /** A name of several parts. */
     private static final Pattern BINDING_NAME = Pattern.compile("[A-Za-z0-9]([-._A-Za-z0-9]{0,251}[A-Za-z0-9])?");
@@ -76,7 +77,12 @@ record SidecarOptions(
         return hookDirectory.resolve(DATA_SOCKET);
     }
 
-    /** The same as QEMU sees it. */
+    /** What the process that takes our place has to know. */
+    Path state() {
+        return hookDirectory.resolve(STATE);
+    }
+
+    /** Where QEMU connects, as it sees it. */
     String socketOfQemu() {
         return computeDirectory + "/" + DATA_SOCKET;
     }

@@ -11,11 +11,12 @@ import java.io.IOException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 
 /**
  * Starts stage 2 of the sidecar, which monitors it, when nobody waits for stage 1: Quarkus takes seconds of processor time to start, and a call of KubeVirt
  * that comes in between would be answered late. So it starts once the guest's link has been up for {@link #SETTLED_NS}, or {@link #QUIET_NS} after the
- * last domain was defined, and never while a call is answered. It is left out where there is too little memory for it. A thread of its own.
+ * last domain was defined, never while a call is answered, and not any more when the pod is to end. It is left out where there is too little memory for it. A thread of its own.
  */
 final class StageTwo implements Runnable {
     /** Less than this is not enough for a plane with many flows and Quarkus beside it, bytes. */
@@ -31,24 +32,26 @@ final class StageTwo implements Runnable {
     private static final long MIB = 1 << 20;
 
     private final Monitored monitored;
+    private final BooleanSupplier ending;
     private final Log log;
     private boolean wasUp;
     private long upNs;
 
-    private StageTwo(Monitored monitored, Log log) {
+    private StageTwo(Monitored monitored, BooleanSupplier ending, Log log) {
         this.monitored = monitored;
+        this.ending = ending;
         this.log = log;
     }
 
     /** Waits for the moment on a thread of its own; with a memory limit (bytes) that is too low, says so and does nothing. */
-    static void start(Monitored monitored, long memoryLimitBytes, Log log) {
+    static void start(Monitored monitored, long memoryLimitBytes, BooleanSupplier ending, Log log) {
         if (memoryLimitBytes < LEAST_MEMORY_BYTES) {
             log.warn("health and metrics are left out, and forwards stay as they are at boot: the memory limit of "
                     + memoryLimitBytes / MIB + " MiB is below " + LEAST_MEMORY_BYTES / MIB
                     + " MiB; raise it by supportContainerResources (type sidecar) of the KubeVirt CR");
             return;
         }
-        Thread.ofPlatform().daemon().name("stage 2").start(new StageTwo(monitored, log));
+        Thread.ofPlatform().daemon().name("stage 2").start(new StageTwo(monitored, ending, log));
     }
 
     @Override
@@ -57,12 +60,17 @@ final class StageTwo implements Runnable {
             while (!isTime()) {
                 TimeUnit.MILLISECONDS.sleep(LOOK_MS);
             }
+            if (ending.getAsBoolean()) {
+                return;
+            }
+            log.info("health and metrics are being started");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return;
         }
         try {
             LibraryLog.into(log);
+            LibraryLog.haveItComplain();
             Monitor.start(monitored);
             log.info("health and metrics are served on TCP port " + monitored.port());
         } catch (IOException e) {

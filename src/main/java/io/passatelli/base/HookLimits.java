@@ -41,6 +41,15 @@ public final class HookLimits {
     /** ... and its uid, which has 36. */
     public static final int VMI_UID_CHARS = 64;
 
+    /** The name of an image, characters: more than any registry takes. */
+    public static final int IMAGE_CHARS = 1_024;
+
+    /** A sidecar's state in its file, bytes: a VMI, as far as it is read, and a little around it. */
+    public static final int STATE_BYTES = VMI_BYTES + 1_024;
+
+    /** How long QEMU waits before it connects again, ms: a process that takes the place of one that was killed needs longer to begin. */
+    public static final int QEMU_RECONNECT_MS = 500;
+
     /** An annotation that is a list of addresses, characters: any list that is not refused has fewer. */
     public static final int LIST_CHARS = 1_024;
 

@@ -38,6 +38,18 @@ public final class LibraryLog extends Handler {
         root.addHandler(new LibraryLog(log));
     }
 
+    /** The JVM takes all handlers away when it is asked to end, and whoever goes on for a while has none then: it is put back. */
+    public static void putBack(Log log) {
+        if (Logger.getLogger("").getHandlers().length == 0) {
+            into(log);
+        }
+    }
+
+    /** jboss-logmanager complains when it is first asked for a logger, which is any time otherwise: from now on it has. */
+    public static void haveItComplain() {
+        System.getLogger(LibraryLog.class.getName());
+    }
+
     @Override
     public synchronized void publish(LogRecord record) {
         String text = TEXTS.formatMessage(record);

@@ -395,8 +395,11 @@ public final class Limits {
     /** Lines of a sidecar's log that wait until they are written; who reads them may be slow, and traffic does not wait. */
     public static final int LOG_LINES_WAITING = 1_024;
 
-    /** How often a loop that broke is begun again before its process ends; once in a minute one more is allowed. */
+    /** How often a loop that broke is begun again at once, if it breaks again within a minute ... */
     public static final int LOOP_RESTARTS = 10;
+
+    /** ... and then it rests so long each time, ms: whatever breaks it shall not take the processor, and a sidecar still ends in time. */
+    public static final int LOOP_REST_MS = 1_000;
 
     /** How often the host's resolv.conf is looked at, ms: of netlink's changes the kernel tells by itself. */
     public static final int RESOLV_CONF_POLL_MS = 2_000;

@@ -68,7 +68,7 @@ public final class DomainXml {
         switch (settings.transport()) {
             case STREAM -> {
                 putIn(domain, nic.client(NOWHERE, old), vmi);
-                qemu.addNetdev(settings.socketPath());
+                qemu.addNetdev(settings.socketPath(), vmi.qemuReconnects());
                 qemu.override(true, nic.hostMtu());
             }
             case STREAM_TCP -> {
@@ -76,7 +76,7 @@ public final class DomainXml {
                 qemu.override(false, nic.hostMtu());
             }
             case STREAM_ARGV -> {
-                qemu.addNetdev(settings.socketPath());
+                qemu.addNetdev(settings.socketPath(), vmi.qemuReconnects());
                 qemu.addDevice(nic.deviceJson(qemu.netdev()));
             }
             case VHOST_USER -> {

@@ -10,6 +10,11 @@ public interface HookCalls {
      */
     byte[] onDefineDomain(byte[] domainXml, byte[] vmiJson) throws HookRefusal;
 
+    /** Somebody asks who we are. Called on the connections' thread; what it returns is run when the answer has been sent, or cannot be any more. */
+    default Runnable onInfo() {
+        return () -> {};
+    }
+
     /** QEMU has ended. The caller has its answer when this returns. */
     void onShutdown();
 }

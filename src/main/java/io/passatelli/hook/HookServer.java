@@ -124,6 +124,7 @@ public final class HookServer implements AutoCloseable {
                 .maxConnectionAge(HookLimits.CONNECTION_S, TimeUnit.SECONDS)
                 .maxConnectionAgeGrace(HookLimits.CONNECTION_GRACE_S, TimeUnit.SECONDS);
         services.definitions().forEach(builder::addService);
+        builder.addStreamTracerFactory(services.infoTimes());
         return builder.build();
     }
 

@@ -1,9 +1,11 @@
 package io.passatelli.hook;
 
 import com.google.protobuf.UnsafeByteOperations;
+import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.ServerMethodDefinition;
 import io.grpc.ServerServiceDefinition;
+import io.grpc.ServerStreamTracer;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
@@ -43,6 +45,9 @@ final class HookServices implements AutoCloseable {
             .addAllVersions(VERSIONS)
             .build();
 
+    private static final String INFO_METHOD = InfoGrpc.getInfoMethod().getFullMethodName();
+    private static final ServerStreamTracer OTHER_CALL = new ServerStreamTracer() {};
+
     private final Log log;
     private final ThreadPoolExecutor thread;
     private volatile HookCalls calls;
@@ -69,6 +74,29 @@ final class HookServices implements AutoCloseable {
         all.add(new Info().bindService());
         VERSIONS.forEach(version -> all.add(callbacks(version)));
         return all;
+    }
+
+    /** Tells {@link HookCalls#onInfo} how long callers wait, from their call's arrival on: the connections' thread may have other work. */
+    ServerStreamTracer.Factory infoTimes() {
+        return new ServerStreamTracer.Factory() {
+            @Override
+            public ServerStreamTracer newServerStreamTracer(String method, Metadata headers) {
+                return method.equals(INFO_METHOD) ? new InfoTime(calls.onInfo()) : OTHER_CALL;
+            }
+        };
+    }
+
+    private static final class InfoTime extends ServerStreamTracer {
+        private final Runnable answered;
+
+        InfoTime(Runnable answered) {
+            this.answered = answered;
+        }
+
+        @Override
+        public void streamClosed(Status status) {
+            answered.run();
+        }
     }
 
     /** On the wire a version has the newest one's messages, and some of its calls. */

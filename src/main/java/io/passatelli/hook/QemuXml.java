@@ -1,5 +1,6 @@
 package io.passatelli.hook;
 
+import io.passatelli.base.HookLimits;
 import org.w3c.dom.Element;
 import org.w3c.dom.Node;
 
@@ -105,11 +106,11 @@ final class QemuXml {
         }
     }
 
-    /** The netdev that connects to {@code path}, which needs no quoting in JSON. */
-    void addNetdev(String path) {
+    /** The netdev that connects to {@code path}, which needs no quoting in JSON; with {@code again} it does so whenever the connection is lost. */
+    void addNetdev(String path, boolean again) {
         add("-netdev");
         add("{\"type\":\"stream\",\"id\":\"" + netdev + "\",\"server\":false,\"addr\":{\"type\":\"unix\",\"path\":\""
-                + path + "\"}}");
+                + path + "\"}" + (again ? ",\"reconnect-ms\":" + HookLimits.QEMU_RECONNECT_MS : "") + "}");
     }
 
     void addDevice(String json) {

@@ -20,6 +20,7 @@ import java.util.Map;
  * @param interfaces names of all interfaces, in their order
  * @param machine what the domain depends on
  * @param migrating a migration of it is under way: whoever is asked now is its target, and what it answers is not used
+ * @param launcherImage the image that virt-launcher and QEMU are of; empty if not said
  * @param graceSeconds how long its guest may take to shut down
  * @param warnings one sentence each: what is not as it should be, though it can be lived with
  */
@@ -33,6 +34,7 @@ public record Vmi(
         List<String> interfaces,
         Machine machine,
         boolean migrating,
+        String launcherImage,
         int graceSeconds,
         List<String> warnings) {
     /** Name of our binding where virt-launcher does not tell it: KubeVirt before 1.9. */
@@ -115,6 +117,11 @@ public record Vmi(
         annotations = Map.copyOf(annotations);
         interfaces = List.copyOf(interfaces);
         warnings = List.copyOf(warnings);
+    }
+
+    /** Whether its QEMU, when it is told so, connects a netdev of type {@code stream} again that has lost its connection. */
+    public boolean qemuReconnects() {
+        return LauncherImage.qemuReconnects(launcherImage);
     }
 
     /** Reads {@code json}; {@code bindingName} is our binding's name in KubeVirt's configuration, null where virt-launcher does not tell it. */

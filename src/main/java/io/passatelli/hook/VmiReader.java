@@ -65,6 +65,7 @@ final class VmiReader {
     private int graceSeconds = Vmi.GRACE_SECONDS;
     private boolean migrationState;
     private boolean migrationOver;
+    private String launcherImage = "";
 
     VmiReader(byte[] json, String binding) throws HookRefusal {
         if (json.length > HookLimits.VMI_BYTES) {
@@ -109,6 +110,7 @@ final class VmiReader {
                 nics.names(),
                 machine,
                 migrationState && !migrationOver,
+                launcherImage,
                 graceSeconds,
                 warnings);
     }
@@ -265,6 +267,7 @@ final class VmiReader {
     private void status(String member) throws IOException, HookRefusal {
         switch (member) {
             case "interfaces" -> array(this::statusOfInterface);
+            case "launcherContainerImageVersion" -> launcherImage = image();
             case "migrationState" -> {
                 migrationState = in.currentToken() != JsonToken.VALUE_NULL;
                 object(its -> migrationOver |= its.equals("completed") || its.equals("failed") ? flag() : skip());
@@ -343,6 +346,12 @@ final class VmiReader {
             throw wrong(text.length() + " characters are more than " + mostChars);
         }
         return text;
+    }
+
+    /** One that is too long says nothing. */
+    private String image() throws IOException, HookRefusal {
+        String image = text();
+        return image.length() <= HookLimits.IMAGE_CHARS ? image : "";
     }
 
     private boolean flag() throws HookRefusal {

@@ -192,7 +192,7 @@ public final class HostWatch implements AutoCloseable {
             }
         } catch (IOException | IllegalArgumentException e) {
             say(String.valueOf(e.getMessage()));
-        } catch (RuntimeException e) { // a bug of ours, which is not to end the watch
+        } catch (RuntimeException | Error e) { // a bug of ours, which is not to end the watch
             say("the host's network cannot be looked at: " + e);
         }
         rest((clock.nowNs() - startNs) * Limits.HOST_REST_FACTOR);

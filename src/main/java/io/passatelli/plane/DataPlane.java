@@ -274,7 +274,16 @@ public final class DataPlane implements AutoCloseable {
             close.run();
         } catch (Throwable t) {
             endsBroken++;
-            log.error("bug: " + t + " while the flows of " + flowsOf + " ended");
+            sayBroken(t, flowsOf);
+        }
+    }
+
+    /** Where memory is wanting, the line may fail too. */
+    private void sayBroken(Throwable thrown, String flowsOf) {
+        try {
+            log.error("bug: " + thrown + " while the flows of " + flowsOf + " ended");
+        } catch (Throwable again) {
+            endsBroken++;
         }
     }
 

@@ -54,6 +54,34 @@ class JsonLogTest {
         assertThat(read(lines().get(2)).get("level").asText()).isEqualTo("error");
     }
 
+    /** What is said meanwhile waits or is counted; and who says it has other work. */
+    @Test
+    void wantOfMemoryEndsNoLog() throws Exception {
+        OutputStream poor = new OutputStream() {
+            private boolean broken;
+
+            @Override
+            public void write(int octet) {
+                if (!broken) {
+                    broken = true;
+                    throw new OutOfMemoryError("heap");
+                }
+                bytes.write(octet);
+            }
+        };
+        try (JsonLog json = new JsonLog(stream(poor))) {
+            Log log = json.log(Log.Level.INFO);
+            log.info("first");
+            while (json.lost() == 0) {
+                Thread.onSpinWait();
+            }
+            log.info("second");
+        }
+        String last = lines().getLast();
+        assertThat(read(last).get("message").asText()).isEqualTo("second");
+        assertThat(bytes.toString(StandardCharsets.UTF_8)).contains("1 lines were lost here");
+    }
+
     @Test
     void nameOfTheVmIsBoundedToo() throws Exception {
         try (JsonLog json = new JsonLog(stream(bytes))) {

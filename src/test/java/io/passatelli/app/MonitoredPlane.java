@@ -2,6 +2,7 @@ package io.passatelli.app;
 
 import io.passatelli.app.monitor.HookTimes;
 import io.passatelli.app.monitor.Monitored;
+import io.passatelli.app.monitor.Setbacks;
 import io.passatelli.base.Clock;
 import io.passatelli.base.Ip;
 import io.passatelli.base.Log;
@@ -47,9 +48,9 @@ public final class MonitoredPlane {
                 around,
                 (its, counters, lines) -> StreamLink.listening(its, listen(os, args[0]), counters, lines),
                 PlaneEvents.NOBODY)) {
-            Monitored monitored =
-                    new Monitored(plane.handle(), hooks, clock, Version.line(), Integer.parseInt(args[1]));
-            StageTwo.start(monitored, Long.parseLong(args[2]) << 20, log);
+            Monitored monitored = new Monitored(
+                    plane.handle(), hooks, new Setbacks(), clock, Version.line(), Integer.parseInt(args[1]));
+            StageTwo.start(monitored, Long.parseLong(args[2]) << 20, () -> false, log);
             Thread.ofPlatform().daemon().start(() -> obey(plane, hooks));
             System.out.println("listening");
             plane.run();

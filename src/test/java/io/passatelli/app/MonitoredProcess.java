@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -145,6 +146,15 @@ final class MonitoredProcess implements AutoCloseable {
 
     void terminate() {
         Command.terminate(process);
+    }
+
+    /** The exit code, once all it said was read. */
+    int awaitExit() throws InterruptedException {
+        if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+            fail("the plane does not end; it said %s", lines());
+        }
+        said.join();
+        return process.exitValue();
     }
 
     boolean isAlive() {

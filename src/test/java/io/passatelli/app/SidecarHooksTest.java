@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,6 +25,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -40,17 +43,23 @@ class SidecarHooksTest {
 
     private final List<String> lines = new CopyOnWriteArrayList<>();
     private final Clock clock = Clock.system();
-    private final SidecarLife life = new SidecarLife(clock.nowNs());
+    private SidecarLife life = new SidecarLife(clock.nowNs());
     private final LinuxOs os = new LinuxOs();
     private final JsonLog json = new JsonLog(new PrintStream(OutputStream.nullOutputStream()));
     private final List<String> door = new ArrayList<>();
+
+    @TempDir
+    private Path directory = Path.of("");
+
     private @Nullable SidecarHooks hooks;
     private @Nullable DataPlane plane;
     private @Nullable LoopbackSocket loopback;
 
     private SidecarHooks served(Os kernel, Map<String, Integer> ofDoor) throws IOException {
         Log log = new Log(Log.Level.INFO, (level, line) -> lines.add(line));
-        SidecarOptions options = SidecarOptions.parse(Map.of("CONTAINER_NAME", "hook-sidecar-0"));
+        Files.createDirectories(directory.resolve("net"));
+        SidecarOptions options = SidecarOptions.parse(
+                Map.of("CONTAINER_NAME", "hook-sidecar-0"), "--hook-directory", directory.toString());
         SidecarHooks made = new SidecarHooks(new SidecarHooks.Parts(options, kernel, clock, json, log, life));
         hooks = made;
         plane = new DataPlane(
@@ -69,11 +78,29 @@ class SidecarHooksTest {
 
     @AfterEach
     void close() {
+        end();
+        json.close();
+        os.close();
+    }
+
+    private void end() {
         Objects.requireNonNull(hooks).close();
         Objects.requireNonNull(plane).close();
         Objects.requireNonNull(loopback).close();
-        json.close();
-        os.close();
+    }
+
+    /** Another process in the place of the one that was killed now. */
+    private SidecarHooks servedAnew() throws IOException {
+        end();
+        lines.clear();
+        life = new SidecarLife(clock.nowNs());
+        SidecarHooks its = served();
+        its.resume();
+        return its;
+    }
+
+    private Path state() {
+        return directory.resolve("net/state.json");
     }
 
     private static byte[] vmi(int mtu, String annotations, String status) {
@@ -212,6 +239,81 @@ class SidecarHooksTest {
         }
         assertThat(stats.join().guest().seen().contains(Ip.parse("198.51.100.9")))
                 .isEqualTo(target);
+    }
+
+    @Test
+    void whoTakesTheirPlaceBeginsWhereTheyLeftOff() throws Exception {
+        SidecarHooks its = served();
+        its.onDefineDomain(DOMAIN, vmi(1_400));
+        SidecarHooks second = servedAnew();
+        assertThat(second.isResumed()).isTrue();
+        assertThat(taken()).containsExactly("1400");
+        assertThat(life.hasCome()).isFalse();
+        assertThat(lines)
+                .contains("a process before this one was killed: its connections are gone, and the VM has no network"
+                        + " until it is migrated or started again");
+        life.onGuestUp();
+        second.keep();
+        servedAnew();
+        assertThat(life.hasCome()).isTrue();
+        assertThat(taken()).containsExactly("1400");
+    }
+
+    @Test
+    void whoseQemuCanComeAgainIsWaitedFor() throws Exception {
+        String image = "\"launcherContainerImageVersion\": \"quay.io/kubevirt/virt-launcher:v1.9.0\"";
+        SidecarHooks its = served();
+        byte[] xml = its.onDefineDomain(DOMAIN, vmi(1_400, "", image));
+        assertThat(new String(xml, StandardCharsets.UTF_8)).contains("&quot;reconnect-ms&quot;:500");
+        servedAnew();
+        assertThat(lines)
+                .contains("a process before this one was killed: its connections are gone, and the VM is connected"
+                        + " again when its QEMU tries");
+    }
+
+    @Test
+    void onlyWhatIsInForceIsKept() throws Exception {
+        SidecarHooks its = served();
+        its.onDefineDomain(DOMAIN, vmi(1_400));
+        life.onGuestUp();
+        its.onDefineDomain(DOMAIN, vmi(1_300));
+        its.keep();
+        servedAnew();
+        assertThat(taken()).containsExactly("1400");
+    }
+
+    @Test
+    void anOrderlyEndLeavesNothing() throws Exception {
+        SidecarHooks its = served();
+        its.onDefineDomain(DOMAIN, vmi(1_400));
+        assertThat(state()).exists();
+        its.forget();
+        assertThat(servedAnew().isResumed()).isFalse();
+        assertThat(lines).isEmpty();
+    }
+
+    @Test
+    void stateThatMakesNoSenseIsSaidAndNotTaken() throws Exception {
+        Files.createDirectories(directory.resolve("net"));
+        Files.writeString(state(), "{\"version\":7}");
+        SidecarHooks its = served();
+        its.resume();
+        assertThat(its.isResumed()).isFalse();
+        assertThat(lines)
+                .containsExactly("what a process before this one left is not taken up: '" + state()
+                        + "' cannot be read: it is not of version 1");
+        its.onDefineDomain(DOMAIN, vmi(1_400));
+        assertThat(taken()).containsExactly("1400");
+    }
+
+    @Test
+    void aDiskThatIsFullIsSaidOnceAndTheVmStarts() throws Exception {
+        SidecarHooks its = served();
+        Files.delete(directory.resolve("net"));
+        its.onDefineDomain(DOMAIN, vmi(1_400));
+        its.keep();
+        assertThat(taken()).containsExactly("1400");
+        assertThat(lines).filteredOn(line -> line.contains("cannot be written")).hasSize(1);
     }
 
     private static String status(boolean target) {

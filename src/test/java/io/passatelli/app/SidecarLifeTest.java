@@ -137,6 +137,55 @@ class SidecarLifeTest {
         livesUntil(105, "SIGTERM came, and there is no QEMU");
     }
 
+    /** A migration that fails ends virt-launcher on its target, and nobody says so. */
+    @Test
+    void targetOfAMigrationThatFailedEndsByItself() {
+        life.onCall(at(1));
+        life.onGuestUp(); // QEMU waits for the guest
+        life.onGuestDown(at(40));
+        livesUntil(160, "QEMU has been gone for 120 s");
+    }
+
+    @Test
+    void sigtermBeforeAnyCallIsHeardBeyondTheCallsThatFollow() {
+        life.onTerminate(at(1));
+        life.onCall(at(3));
+        assertThat(life.isTerminated()).isTrue();
+        livesUntil(6, "SIGTERM came, and there is no QEMU");
+    }
+
+    /** A VM whose QEMU cannot come back can still be migrated, as long as all containers of its pod run. */
+    @Test
+    void whoTakesAnothersPlaceWaitsForALostQemuAsLongAsThePodLives() {
+        life.onResume(true, at(0));
+        assertThat(life.hasCome()).isTrue();
+        assertThat(life.end(at(1_000_000))).isNull();
+        life.onTerminate(at(1_000_000));
+        livesUntil(1_000_005, "SIGTERM came, and there is no QEMU");
+    }
+
+    @Test
+    void whoTakesAnothersPlaceHearsTheLastWordAtOnce() {
+        life.onResume(true, at(0));
+        life.onShutdown();
+        assertThat(life.end(at(1))).isEqualTo("virt-launcher says that QEMU has ended");
+    }
+
+    @Test
+    void qemuThatComesBackAfterAKillGoesAsAnyOther() {
+        life.onResume(true, at(0));
+        life.onGuestUp();
+        assertThat(life.end(at(1_000))).isNull();
+        life.onGuestDown(at(1_000));
+        livesUntil(1_120, "QEMU has been gone for 120 s");
+    }
+
+    @Test
+    void whoTakesThePlaceOfOneThatHadNoQemuWaitsForItAsAfterACall() {
+        life.onResume(false, at(50));
+        livesUntil(950, "QEMU did not come within 900 s of the last hook call");
+    }
+
     @Test
     void whoWaitsHearsOfNewsAtOnce() throws InterruptedException {
         life.onShutdown();

@@ -82,7 +82,8 @@ class StageTwoTest {
     void liveAndReadyWhileTheGuestIsConnected() throws Exception {
         HttpResponse<String> live = process.get("/q/health/live");
         assertThat(live.statusCode()).isEqualTo(200);
-        assertThat(live.body()).contains("\"status\": \"UP\"", "\"name\": \"loop\"");
+        assertThat(live.body())
+                .contains("\"status\": \"UP\"", "\"name\": \"loop\"", "\"restarts\": 0", "\"threadFailures\": 0");
         HttpResponse<String> ready = process.get("/q/health/ready");
         assertThat(ready.statusCode()).isEqualTo(200);
         assertThat(ready.body()).contains("\"status\": \"UP\"", "\"name\": \"link\"");
@@ -272,6 +273,22 @@ class StageTwoTest {
             assertThat(lonely.get("/q/health/ready").statusCode()).isEqualTo(503);
             assertThat(Exposition.parse(lonely.get("/metrics").body()).value("passatelli_link_up"))
                     .isZero();
+        }
+    }
+
+    @Test
+    void sigtermWhileItStartsDoesNotKeepItFromStarting() throws Exception {
+        try (MonitoredProcess early = MonitoredProcess.start(MonitoredProcess.freePort(), 256);
+                SocketChannel its = early.connectGuest()) {
+            early.awaitLine("INFO health and metrics are being started"::equals);
+            early.terminate();
+            early.awaitLine("SIGTERM"::equals);
+            early.awaitMonitor();
+            assertThat(early.get("/q/health/ready").statusCode()).isEqualTo(200);
+            assertThat(its.isConnected()).isTrue();
+            early.command("end");
+            assertThat(early.awaitExit()).isZero();
+            assertThat(early.lines()).allMatch(line -> line.matches("INFO .*|listening|SIGTERM"));
         }
     }
 

@@ -66,12 +66,16 @@ final class LauncherWorld {
                 .resolve(name));
     }
 
-    /** The recorded VMI with port 80 in its spec, and an annotation that leads to its shell. */
+    /**
+     * The recorded VMI with port 80 in its spec, and an annotation that leads to its shell. It is a virt-launcher's of KubeVirt 1.7: the QEMU of this
+     * machine knows no more than that one's.
+     */
     static byte[] vmi() throws IOException {
         String interfaces = "\"interfaces\":[{\"name\":\"default\",";
         String recorded = new String(recorded("vmi.json"), StandardCharsets.UTF_8);
         return recorded.replaceFirst("(\"passatelli.io/forward\"):\"[^\"]*\"", "$1:\"tcp:" + SHELL + ":22\"")
                 .replace(interfaces, interfaces + "\"ports\":[{\"name\":\"web\",\"port\":80,\"protocol\":\"TCP\"}],")
+                .replace("virt-launcher:v1.9.0", "virt-launcher:v1.7.0")
                 .getBytes(StandardCharsets.UTF_8);
     }
 

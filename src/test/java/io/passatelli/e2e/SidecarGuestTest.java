@@ -7,6 +7,7 @@ import io.passatelli.lab.ControlGroup;
 import io.passatelli.lab.Lab;
 import io.passatelli.lab.LibvirtGuest;
 import io.passatelli.lab.LibvirtLab;
+import io.passatelli.lab.TcpEnd;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,6 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -27,6 +29,7 @@ import static io.passatelli.e2e.LauncherWorld.LIMIT;
 import static io.passatelli.e2e.LauncherWorld.SHELL;
 import static io.passatelli.e2e.LauncherWorld.SOCKET;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** The sidecar from its start to its end: virt-launcher's calls as recorded, a real libvirt, and a real guest. */
 @Tag("guest")
@@ -55,9 +58,19 @@ class SidecarGuestTest {
             List<String> connection = guest.connections(SOCKET);
             assertThat(connection).hasSize(1);
             isReached(lab, guest);
+            outlivesAPause(lab, guest);
 
-            guest.order(SHELL, "reboot -f");
-            assertThat(guest.said("ready", 2)).isNotEqualTo(first);
+            try (TcpEnd held = TcpEnd.connect(lab.network().peer(), Lab.PEER, Lab.POD, SHELL)) {
+                held.send("echo $((6 * 7))\n".getBytes(StandardCharsets.US_ASCII));
+                assertThat(held.receive(3)).isEqualTo("42\n".getBytes(StandardCharsets.US_ASCII));
+                guest.order(SHELL, "reboot -f");
+                assertThat(guest.said("ready", 2)).isNotEqualTo(first);
+                held.send(new byte[1]);
+                assertThatThrownBy(() -> held.receive(1))
+                        .as("the guest has forgotten it")
+                        .isInstanceOf(IOException.class)
+                        .hasMessageContaining("reset");
+            }
             assertThat(guest.said("mac", 2)).isEqualTo(mac);
             assertThat(guest.connections(SOCKET)).isEqualTo(connection);
             isReached(lab, guest);
@@ -107,6 +120,23 @@ class SidecarGuestTest {
         }
         assertThat(guest.tell(SHELL, "echo $((6 * 7))")).isEqualTo("42\n");
         assertThat(LauncherWorld.page(lab, Lab.PEER, OTHER_PORT).err()).contains("Failed to connect");
+    }
+
+    /** Who comes meanwhile waits for the guest, and who was there goes on. */
+    private static void outlivesAPause(LibvirtLab lab, LibvirtGuest guest) throws Exception {
+        try (TcpEnd before = TcpEnd.connect(lab.network().peer(), Lab.PEER, Lab.POD, SHELL)) {
+            before.send("echo before\n".getBytes(StandardCharsets.US_ASCII));
+            assertThat(before.receive(7)).isEqualTo("before\n".getBytes(StandardCharsets.US_ASCII));
+            lab.virsh("suspend", guest.name());
+            before.send("echo behind\n".getBytes(StandardCharsets.US_ASCII));
+            try (TcpEnd meanwhile = TcpEnd.connect(lab.network().peer(), Lab.PEER, Lab.POD, SHELL)) {
+                meanwhile.send("echo while\n".getBytes(StandardCharsets.US_ASCII));
+                assertThat(lab.virsh("domstate", guest.name()).strip()).isEqualTo("paused");
+                lab.virsh("resume", guest.name());
+                assertThat(before.receive(7)).isEqualTo("behind\n".getBytes(StandardCharsets.US_ASCII));
+                assertThat(meanwhile.receive(6)).isEqualTo("while\n".getBytes(StandardCharsets.US_ASCII));
+            }
+        }
     }
 
     @Test

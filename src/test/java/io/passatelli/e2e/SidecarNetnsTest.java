@@ -44,7 +44,7 @@ class SidecarNetnsTest {
     }
 
     /** Whoever connects from {@code namespace}, {@code from}, speaks to the guest, and is {@code seen} there. */
-    private static void assertReaches(
+    static void assertReaches(
             SidecarPod pod, String namespace, String from, String to, int port, int guestPort, String seen)
             throws IOException, InterruptedException {
         assertThat(pod.converse(namespace, from, to, port, guestPort)).isEqualTo(seen);

@@ -44,20 +44,24 @@ final class SidecarPod implements AutoCloseable {
     private static final long PAUSE_MS = 50;
     private static final byte[] PING = "ping".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] PONG = "pong".getBytes(StandardCharsets.US_ASCII);
+    private static final String HEAP = "48m";
+    private static final Path TREE = Command.ROOT.resolve("target/passatelli");
 
     private final Lab lab;
     private final Path directory;
     private final Path hooks;
-    private final Process process;
+    private final List<String> command;
     private final LauncherDouble launcher;
-    private final SaidLines said;
+    private Process process;
+    private SaidLines said;
 
-    private SidecarPod(Lab lab, Path directory, Process process) {
+    private SidecarPod(Lab lab, Path directory, List<String> command) throws IOException {
         this.lab = lab;
         this.directory = directory;
-        this.process = process;
+        this.command = command;
         hooks = directory.resolve("hooks");
         launcher = new LauncherDouble(hooks, 1);
+        process = launch();
         said = SaidLines.of(process.getInputStream(), "output of the sidecar");
     }
 
@@ -73,46 +77,64 @@ final class SidecarPod implements AutoCloseable {
 
     /** The same, started by {@code starter}, the words of a command that takes a command; with the machine's resolv.conf. */
     static SidecarPod in(Lab lab, List<String> starter) throws Exception {
-        Path directory = Files.createTempDirectory("pod");
-        SidecarPod pod = null;
+        return found(launched(lab, starter, HEAP));
+    }
+
+    private static SidecarPod found(SidecarPod pod) throws Exception {
         try {
-            pod = new SidecarPod(lab, directory, launch(lab, directory, starter));
             pod.launcher.collect(LIMIT);
             return pod;
         } catch (Exception | Error e) {
-            if (pod != null) {
-                pod.close();
-            } else {
-                lab.close();
-            }
+            pod.close();
+            throw e;
+        }
+    }
+
+    /** The same with another heap, such as {@code 16m}. */
+    static SidecarPod withHeap(String heap) throws Exception {
+        return found(launched(Lab.withVm(), List.of(), heap));
+    }
+
+    /** One that virt-launcher does not look for. */
+    static SidecarPod launched(Lab lab) throws IOException {
+        return launched(lab, List.of(), HEAP);
+    }
+
+    private static SidecarPod launched(Lab lab, List<String> starter, String heap) throws IOException {
+        try {
+            Path directory = Files.createTempDirectory("pod");
+            return new SidecarPod(lab, directory, command(lab, directory, starter, heap));
+        } catch (IOException | RuntimeException | Error e) {
+            lab.close();
             throw e;
         }
     }
 
     /** The pod's volume for hook sockets, as the kubelet makes it, and in it the sidecar's part. */
-    private static Process launch(Lab lab, Path directory, List<String> starter) throws IOException {
+    private static Path volume(Path directory) throws IOException {
         Path hooks = Files.createDirectories(directory.resolve("hooks").resolve(CONTAINER));
         Files.setAttribute(hooks, "unix:uid", USER);
         Files.setAttribute(directory, "unix:mode", 0755);
+        return hooks;
+    }
+
+    private static List<String> command(Lab lab, Path directory, List<String> starter, String heap) throws IOException {
+        Path hooks = volume(directory);
         List<String> words = new ArrayList<>(List.of("scripts/unprivileged.sh"));
         Path java = Path.of(System.getProperty("java.home"));
         words.addAll(List.of("-r", java.toString(), String.valueOf(USER), "env", "CONTAINER_NAME=" + CONTAINER));
         words.addAll(List.of(
                 java.resolve("bin/java").toString(),
                 "-ea",
-                "-Xmx48m",
+                "-Xmx" + heap,
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
                 "-cp",
                 classPath(directory.resolve("lib")),
-                Main.class.getName(),
-                "sidecar",
-                "--hook-directory",
-                hooks.toString(),
-                "--compute-directory",
-                hooks.toString().toLowerCase(Locale.ROOT)));
+                Main.class.getName()));
+        words.addAll(sidecar(hooks));
         List<String> all = new ArrayList<>(starter);
         if (starter.isEmpty()) {
             all.addAll(lab.inPod(words));
@@ -120,11 +142,60 @@ final class SidecarPod implements AutoCloseable {
             all.addAll(List.of("nsenter", "--net=" + Lab.pathOf(lab.pod())));
             all.addAll(words);
         }
-        return new ProcessBuilder(all)
+        return all;
+    }
+
+    private static List<String> sidecar(Path hooks) {
+        return List.of(
+                "sidecar",
+                "--hook-directory",
+                hooks.toString(),
+                "--compute-directory",
+                hooks.toString().toLowerCase(Locale.ROOT));
+    }
+
+    /** The assembled program (make build), which its launcher looks after; virt-launcher has found it. */
+    static SidecarPod assembled(Lab lab) throws Exception {
+        Path directory = Files.createTempDirectory("pod");
+        List<String> words = new ArrayList<>(List.of("scripts/unprivileged.sh", "-r", TREE.toString(), "-r"));
+        words.add(Files.readString(TREE.resolve("lib/java-home")).strip());
+        words.addAll(List.of(String.valueOf(USER), "env", "CONTAINER_NAME=" + CONTAINER));
+        words.add(TREE.resolve("bin/passatelli").toString());
+        words.addAll(sidecar(volume(directory)));
+        return found(new SidecarPod(lab, directory, lab.inPod(words)));
+    }
+
+    private Process launch() throws IOException {
+        return new ProcessBuilder(command)
                 .directory(Command.ROOT.toFile())
                 .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
                 .redirectError(directory.resolve("stderr").toFile())
                 .start();
+    }
+
+    /** As the kernel does with a process that is too large, or broken. */
+    void kill() throws InterruptedException {
+        Command.kill(process);
+        process.waitFor();
+        said.join();
+    }
+
+    /** The same with what does the work, but not with its launcher. */
+    void killJvm() {
+        process.descendants()
+                .filter(its -> its.info().command().orElse("").endsWith("/java"))
+                .forEach(ProcessHandle::destroyForcibly);
+    }
+
+    /** What was said past the log. */
+    String strayLines() throws IOException {
+        return Files.readString(directory.resolve("stderr"));
+    }
+
+    /** Another process in the place of the one that was killed; what it says is what is said from now on. */
+    void startAgain() throws IOException {
+        process = launch();
+        said = SaidLines.of(process.getInputStream(), "output of the next sidecar");
     }
 
     /** Copies of the program and its libraries, where everybody may read them. */
@@ -187,7 +258,10 @@ final class SidecarPod implements AutoCloseable {
 
     /** virt-launcher defines the VM; the domain's XML then. */
     String define(String vmi) throws Exception {
-        RecordedBoot boot = RecordedBoot.of("default").with(vmi.getBytes(StandardCharsets.UTF_8));
+        return define(RecordedBoot.of("default").with(vmi.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    String define(RecordedBoot boot) throws Exception {
         return new String(launcher.sync(boot), StandardCharsets.UTF_8);
     }
 

@@ -438,6 +438,25 @@ class DomainXmlTest {
                         + "<qemu:property name='host_mtu' type='unsigned' value='65520'></></></></>");
     }
 
+    /** An option that QEMU does not know keeps it from starting; and libvirt has none for a NIC of its own. */
+    @ParameterizedTest
+    @CsvSource({
+        "STREAM, v1.9.0, true",
+        "STREAM_ARGV, v1.9.0, true",
+        "STREAM, v1.7.0, false",
+        "STREAM_ARGV, v1.7.0, false",
+        "STREAM_TCP, v1.9.0, false"
+    })
+    void qemuConnectsAgainWhereItCan(Transport transport, String version, boolean again) throws HookRefusal {
+        VmiJson vmi = new VmiJson()
+                .status("\"launcherContainerImageVersion\":\"quay.io/kubevirt/virt-launcher:" + version + "\"");
+        Element once = applied(transport, vmi, DOMAIN);
+        String arguments = XmlShape.of(once);
+        assertThat(arguments.contains("\"path\":\"" + PATH + "\"},\"reconnect-ms\":500}"))
+                .isEqualTo(again);
+        assertThat(arguments.contains("reconnect")).isEqualTo(again);
+    }
+
     @Test
     void streamArgvIsArgumentsOnly() throws HookRefusal {
         Element domain = applied(Transport.STREAM_ARGV, VmiJson.withNic("\"acpiIndex\":7"), DOMAIN);

@@ -32,7 +32,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -157,6 +159,29 @@ class HookServerTest {
                 .extracting(HookPoint::getName)
                 .containsExactly("OnDefineDomain", "Shutdown");
         assertThat(info.getVersionsList()).containsExactlyInAnyOrder("v1alpha1", "v1alpha2", "v1alpha3");
+    }
+
+    @Test
+    void infoIsTimedFromItsCallToItsAnswer() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        CountDownLatch answered = new CountDownLatch(1);
+        server(new StubCalls() {
+                    @Override
+                    public Runnable onInfo() {
+                        asked.incrementAndGet();
+                        return answered::countDown;
+                    }
+                })
+                .publish();
+        assertThat(asked).as("what we ask ourselves does not count").hasValue(0);
+        assertThat(callbacks().onDefineDomain(define(XML)).getDomainXML().isEmpty())
+                .isFalse();
+        assertThat(asked).hasValue(0);
+        InfoGrpc.newBlockingStub(channel())
+                .withDeadlineAfter(20, TimeUnit.SECONDS)
+                .info(InfoParams.getDefaultInstance());
+        assertThat(asked).hasValue(1);
+        assertThat(answered.await(20, TimeUnit.SECONDS)).isTrue();
     }
 
     @Test

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -49,6 +50,17 @@ public final class RecordedBoot {
     /** The same of another VMI. */
     public RecordedBoot with(byte[] otherVmi) {
         return new RecordedBoot(otherVmi.clone(), calls);
+    }
+
+    /** The same with so many more elements in each call's XML. */
+    public RecordedBoot swollen(int elements) {
+        String more = "<entry name='family'>KubeVirt</entry>".repeat(elements) + "</system>";
+        return new RecordedBoot(
+                vmi,
+                calls.stream()
+                        .map(xml -> new String(xml, StandardCharsets.UTF_8).replace("</system>", more))
+                        .map(xml -> xml.getBytes(StandardCharsets.UTF_8))
+                        .toList());
     }
 
     private static byte @Nullable [] bytes(String path) {

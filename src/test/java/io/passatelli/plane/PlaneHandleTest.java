@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -136,6 +137,37 @@ class PlaneHandleTest {
             });
             assertThat(plane.snapshot().invariantViolations()).isEqualTo(1);
             assertThat(lines).contains("bug: java.lang.AssertionError: broken while the flows of UDP ended");
+        }
+    }
+
+    @Test
+    void neitherDoesWantOfMemoryForTheLine() throws Exception {
+        AtomicInteger faults = new AtomicInteger();
+        AtomicInteger closes = new AtomicInteger();
+        AtomicBoolean wanting = new AtomicBoolean();
+        SimLink link = SimLink.plain();
+        Log poor = new Log(Log.Level.INFO, (level, line) -> {
+            if (wanting.get()) {
+                throw new OutOfMemoryError("heap");
+            }
+        });
+        try (var os = new LinuxOs();
+                var host = new DatagramSocket(0, InetAddress.getLoopbackAddress());
+                var plane = plane(breaking(breaking(os, "epollWait", faults), "close", closes), link, poor)) {
+            link.guestSends(UdpFrames.frame(
+                    PlaneScenario.GUEST, 4_000, PlaneScenario.GATEWAY, host.getLocalPort(), new byte[1]));
+            for (int i = 0; i < 10; i++) {
+                plane.turn(0);
+            }
+            faults.set(1);
+            closes.set(1);
+            wanting.set(true);
+            plane.run(fault -> {
+                plane.handle().stop();
+                return true;
+            });
+            assertThat(closes).as("a flow broke at its end").hasValue(0);
+            assertThat(plane.snapshot().invariantViolations()).isEqualTo(2);
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.Objects;
 public final class HookTimes {
     /** What is called, by the name that it has in KubeVirt's protocol. */
     public enum Call {
+        INFO("Info"),
         ON_DEFINE_DOMAIN("OnDefineDomain"),
         SHUTDOWN("Shutdown");
 

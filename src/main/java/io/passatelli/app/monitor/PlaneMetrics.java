@@ -68,6 +68,13 @@ class PlaneMetrics extends Collector {
         for (HookTimes.Call call : HookTimes.Call.values()) {
             hooks.add(monitored.hooks().snapshot(call), HOOK_FROM, HOOK_TO, call.label());
         }
+        Setbacks setbacks = monitored.setbacks();
+        to.counter(
+                        "passatelli_loop_restarts_total",
+                        "How often the plane's loop broke and began again without its flows")
+                .add(setbacks.loopRestarts());
+        to.counter("passatelli_thread_failures_total", "How often another thread broke in its work")
+                .add(setbacks.threadFailures());
         if (stats != null) {
             traffic(to, stats);
             tcp(to, stats);
