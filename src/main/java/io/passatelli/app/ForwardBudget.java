@@ -34,9 +34,7 @@ record ForwardBudget(List<PortForward> rules, List<String> remarks) {
 
     /** So many ports may listen in all when one more is opened because the guest answers on it. */
     static int sweptListeners(long limitBytes) {
-        return limitBytes == MemoryLimit.NONE
-                ? Limits.SWEEP_LISTENERS
-                : (int) Math.min(Limits.SWEEP_LISTENERS, room(limitBytes));
+        return limitBytes == MemoryLimit.NONE ? Integer.MAX_VALUE : (int) Math.min(Integer.MAX_VALUE, room(limitBytes));
     }
 
     /** Whether {@code rule} is only about ports that the guest answers on. */

@@ -37,6 +37,9 @@ import java.util.concurrent.locks.LockSupport;
  * killed forwards before. docs/ARCHITECTURE.md has the order of things.
  */
 final class SidecarCommand {
+    /** Set by the launcher when SIGTERM has come to the process whose place this one takes. */
+    private static final String TERMINATED = "passatelli.terminated";
+
     private static final long LOOK_MS = 1_000;
     private static final long ROOT = 0;
 
@@ -80,6 +83,9 @@ final class SidecarCommand {
     }
 
     private static int run(SidecarLife life, Clock clock, JsonLog json, String... args) {
+        if (Boolean.getBoolean(TERMINATED)) {
+            life.onTerminate(clock.nowNs());
+        }
         SidecarOptions options;
         try {
             options = SidecarOptions.parse(System.getenv(), args);

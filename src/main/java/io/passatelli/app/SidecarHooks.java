@@ -90,25 +90,30 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
 
     /** Begins where another process left off, if there was one in this pod that did not end by itself. Before any call. */
     synchronized void resume() {
-        SidecarState left = state.read();
         try {
+            SidecarState left = state.read();
             if (left != null) {
                 resume(left);
             }
         } catch (HookRefusal e) {
             log.error("a process before this one was killed, and its VM's network cannot begin again: " + e.sentence());
+        } catch (RuntimeException | Error e) { // calls may still come, and the last one will
+            log.error("bug: " + e + ", so what a process before this one left is not taken up", e);
         }
     }
 
     private void resume(SidecarState left) throws HookRefusal {
         resumed = true;
-        life.onResume(left.qemuCame(), clock.nowNs());
+        times.resumed();
         Vmi vmi = left.vmi();
+        life.onResume(left.qemuCame(), false, clock.nowNs());
         life.grace(vmi.graceSeconds());
+        life.target(vmi.migrating());
         json.vm(vmi.namespace() + "/" + vmi.name());
         HostNetwork host = host();
         VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
         boolean again = vmi.qemuReconnects() && asked.transport() != Transport.STREAM_TCP;
+        life.onResume(left.qemuCame(), again, clock.nowNs());
         log.warn("a process before this one was killed: its connections are gone, and the VM "
                 + (again
                         ? "is connected again when its QEMU tries"
@@ -221,7 +226,7 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         if (plane == null || forwards == null || !plane.adopt(plan.plane())) {
             throw new HookRefusal("the network is too busy to begin with a VM, and is asked again");
         }
-        if (vmi.migrating()) {
+        if (vmi.migrating() || resumed) {
             boolean ignored = plane.expectGuest(vmi.nic().addresses()); // without it the guest has to speak first
         }
         settings = asked;

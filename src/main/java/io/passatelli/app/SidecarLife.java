@@ -37,7 +37,7 @@ final class SidecarLife {
     private long calledNs;
     private boolean up;
     private boolean came;
-    /** QEMU was connected to the process before this one. */
+    /** QEMU was connected to the process before this one, and cannot connect again. */
     private boolean lost;
 
     private long goneNs;
@@ -58,11 +58,12 @@ final class SidecarLife {
         calledNs = nowNs;
     }
 
-    /** Takes the place of a process that was killed; with {@code qemuCame} QEMU lives, but may not be able to connect again. */
-    synchronized void onResume(boolean qemuCame, long nowNs) {
+    /** Takes the place of a process that was killed. With {@code qemuCame} QEMU lived then, and tries again if it {@code reconnects}. */
+    synchronized void onResume(boolean qemuCame, boolean reconnects, long nowNs) {
         onCall(nowNs);
         came = qemuCame;
-        lost = qemuCame;
+        lost = qemuCame && !reconnects;
+        goneNs = nowNs;
     }
 
     /** The VM has so long to shut down. */
@@ -79,6 +80,7 @@ final class SidecarLife {
         up = true;
         came = true;
         lost = false;
+        changed();
     }
 
     synchronized void onGuestDown(long nowNs) {
@@ -163,7 +165,7 @@ final class SidecarLife {
         news.release();
     }
 
-    /** Waits until something that may be the end has happened since the last call, or for so long. */
+    /** Waits until something of importance has happened since the last call, or for so long. */
     void await(long mostMs) throws InterruptedException {
         if (news.tryAcquire(mostMs, TimeUnit.MILLISECONDS)) {
             news.drainPermits();

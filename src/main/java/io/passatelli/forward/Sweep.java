@@ -1,6 +1,7 @@
 package io.passatelli.forward;
 
 import io.passatelli.base.HotPath;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.Log;
 import io.passatelli.base.RateLimit;
@@ -68,6 +69,9 @@ public final class Sweep implements PortAnswers {
     private int hotNext;
     private int turnDue;
     private int turnNext;
+    /** So many ports there were when all were last asked quickly. */
+    private int renewed;
+
     /** So many ports are still asked quickly. */
     private int quick;
 
@@ -77,7 +81,7 @@ public final class Sweep implements PortAnswers {
     private long spentNs;
     private boolean fullSaid;
 
-    /** At most {@code most} sockets listen in all, those of rules that name their ports included. */
+    /** At most {@code most} sockets listen in all, those of other rules included, and {@link Limits#SWEEP_LISTENERS} of them for this. */
     public Sweep(EventLoop loop, ListenerSet listeners, PortProber prober, Log log, int most) {
         this.loop = loop;
         this.listeners = listeners;
@@ -91,9 +95,13 @@ public final class Sweep implements PortAnswers {
                 probes,
                 answersOpen,
                 answersClosed,
-                four.open.cardinality() + six.open.cardinality(),
+                listening(),
                 four.refused.cardinality() + six.refused.cardinality(),
                 spentNs);
+    }
+
+    private int listening() {
+        return four.open.cardinality() + six.open.cardinality();
     }
 
     /** A set of forwards is in force: {@link ListenerSet} has what it asks for, but for what is found out here. */
@@ -101,31 +109,49 @@ public final class Sweep implements PortAnswers {
         Readiness readiness = wanted.readiness();
         boolean tcp = wanted.has(Service.TCP);
         rules = tcp ? wanted.rules().stream().filter(readiness::isSwept).toList() : List.of();
-        waited = tcp && wanted.rules().stream().anyMatch(readiness::waits);
-        begin(four, wanted.has(Service.IP4));
-        begin(six, wanted.has(Service.IP6));
-        BitSet either = (BitSet) four.wanted.clone();
-        either.or(six.wanted);
-        hot.begin(either);
-        fullSaid = false;
-        if (linkUp) {
+        waited = tcp && wanted.rules().stream().anyMatch(rule -> readiness.waits(rule) && isOn(rule, wanted));
+        boolean other4 = begin(four, wanted.has(Service.IP4));
+        boolean other6 = begin(six, wanted.has(Service.IP6));
+        boolean other = other4 || other6;
+        if (other) {
+            BitSet either = (BitSet) four.wanted.clone();
+            either.or(six.wanted);
+            hot.begin(either);
+            fullSaid = false;
+        }
+        if (!linkUp) {
+            return;
+        }
+        if (other || total() != renewed) {
             renew(nowNs);
+        } else { // somebody tried once more to have what another process has
+            hotDue = hot.count() * HOT_TICKS;
+            schedule(nowNs);
         }
     }
 
-    private void begin(SweptPorts ports, boolean on) {
+    private static boolean isOn(PortForward rule, Wanted wanted) {
+        Ip address = rule.address();
+        return address == null || wanted.has(address.isV4() ? Service.IP4 : Service.IP6);
+    }
+
+    /** True: other ports are wanted than before, or one that listened does not any more. */
+    private boolean begin(SweptPorts ports, boolean on) {
         BitSet next = new BitSet();
         for (PortForward rule : rules) {
             if (on && SweptPorts.isOf(rule, ports.name)) {
                 next.set(rule.first(), rule.last() + 1);
             }
         }
+        boolean other = !next.equals(ports.wanted);
         ports.begin(next);
         for (int port = ports.open.nextSetBit(0); port >= 0; port = ports.open.nextSetBit(port + 1)) {
             if (listeners.find(ports.name, port) == ListenerStore.NONE) {
                 ports.closed(port);
+                other = true;
             }
         }
+        return other;
     }
 
     /** The link to a guest is there; the guest may be not. */
@@ -169,7 +195,8 @@ public final class Sweep implements PortAnswers {
     /** All may be otherwise than it was. */
     private void renew(long nowNs) {
         hotDue = hot.count() * HOT_TICKS;
-        quick = total();
+        renewed = total();
+        quick = renewed;
         schedule(nowNs);
     }
 
@@ -346,7 +373,7 @@ public final class Sweep implements PortAnswers {
         if (rule == null || listeners.isChanging()) {
             return;
         }
-        if (listeners.count() >= most) {
+        if (listeners.count() >= most || listening() >= Limits.SWEEP_LISTENERS) {
             ports.refused.set(port);
             sayFull();
             return;
@@ -384,7 +411,8 @@ public final class Sweep implements PortAnswers {
     private void sayFull() {
         if (!fullSaid) {
             fullSaid = true;
-            log.warn("the guest answers on more TCP ports than the " + Math.min(most, listeners.most())
+            log.warn("the guest answers on more TCP ports than the "
+                    + Math.min(Limits.SWEEP_LISTENERS, Math.min(most, listeners.most()))
                     + " that may be listened at, so some of them are not forwarded: name those that are needed");
         }
     }

@@ -41,6 +41,10 @@ public final class GuestState {
     /** Something came from an IPv4 address that the guest used then; {@link #seen4Mac} is that of a guest that asks for one, too. */
     private boolean heard4;
 
+    // what #expect said stays, whatever the guest is told, until it is learnt
+    private boolean expected4;
+    private boolean expected6;
+
     private boolean has6;
     private Ip assigned6 = Ip.UNSPECIFIED6;
     private Ip our6 = Ip.UNSPECIFIED6;
@@ -64,7 +68,7 @@ public final class GuestState {
         assigned4 = address.address().v4();
         our4 = gateway == null ? LINK_LOCAL_OUR4 : gateway.v4();
         broadcast4 = address.prefixLength() < 31 ? assigned4 | ~address.mask4() : -1; // RFC 3021: /31 has none
-        if (!learnt4 || told.addressFixed() || seen4 == our4) {
+        if (!learnt4 && !expected4 || told.addressFixed() || seen4 == our4) {
             seen4 = assigned4;
         }
         Ip6Network ip6 = told.ip6();
@@ -72,7 +76,7 @@ public final class GuestState {
         Cidr address6 = ip6 == null ? null : ip6.address();
         assigned6 = address6 == null ? Ip.UNSPECIFIED6 : address6.address();
         our6 = ip6 == null ? Ip.UNSPECIFIED6 : ip6.router();
-        if (!learnt6 || ip6 != null && ip6.addressFixed()) {
+        if (!learnt6 && !expected6 || ip6 != null && ip6.addressFixed()) {
             seen6High = assigned6.high();
             seen6Low = assigned6.low();
         }
@@ -86,10 +90,12 @@ public final class GuestState {
         if (address.isV4()) {
             if (!learnt4 && mayBeGuest(address.v4())) {
                 seen4 = address.v4();
+                expected4 = true;
             }
         } else if (has6 && !learnt6 && !address.isLinkLocal() && !address.isLoopback()) {
             seen6High = address.high();
             seen6Low = address.low();
+            expected6 = true;
         }
     }
 
@@ -213,13 +219,8 @@ public final class GuestState {
         return heard4;
     }
 
-    /** The same of IPv6, link-local or not. */
+    /** The same of an IPv6 address that is not link-local: peers reach it by no other. */
     public boolean isHeard6() {
-        return isHeardGlobal6() || has6 && linkLocal6Mac != Mac.BROADCAST.bits();
-    }
-
-    /** The same of an IPv6 address that is not link-local. */
-    public boolean isHeardGlobal6() {
         return has6 && seen6Mac != Mac.BROADCAST.bits();
     }
 

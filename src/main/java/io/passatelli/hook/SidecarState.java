@@ -10,12 +10,17 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 
 /**
  * What a sidecar has to know if its process is killed and another takes its place in the same pod: a file beside QEMU's socket, JSON, {@code {"version":
@@ -39,6 +44,11 @@ public record SidecarState(boolean qemuCame, Vmi vmi) {
             .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
             .build();
 
+    private static final Set<OpenOption> NEW = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    private static final FileAttribute<?> OURS_ALONE =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+    private static final Set<OpenOption> EXISTING = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+
     /** Whoever reads {@code file} meanwhile sees the old state or the new one. {@code binding}: the name of ours. */
     public void write(Path file, String binding) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -52,8 +62,12 @@ public record SidecarState(boolean qemuCame, Vmi vmi) {
         }
         Path beside = file.resolveSibling(file.getFileName() + ".part");
         Files.deleteIfExists(beside);
-        Files.write(beside, bytes.toByteArray(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        Files.setPosixFilePermissions(beside, PosixFilePermissions.fromString("rw-------"));
+        try (var channel = Files.newByteChannel(beside, NEW, OURS_ALONE)) {
+            ByteBuffer content = ByteBuffer.wrap(bytes.toByteArray());
+            while (content.hasRemaining()) {
+                channel.write(content);
+            }
+        }
         Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
     }
 
@@ -63,10 +77,17 @@ public record SidecarState(boolean qemuCame, Vmi vmi) {
             return null;
         }
         try {
-            if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) > HookLimits.STATE_BYTES) {
+            byte[] json = {};
+            boolean regular = Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS);
+            if (regular) {
+                try (var in = Channels.newInputStream(Files.newByteChannel(file, EXISTING))) {
+                    json = in.readNBytes(HookLimits.STATE_BYTES + 1);
+                }
+            }
+            if (!regular || json.length > HookLimits.STATE_BYTES) {
                 throw new IOException("it is no file of at most " + HookLimits.STATE_BYTES + " bytes");
             }
-            return parse(Files.readAllBytes(file), binding);
+            return parse(json, binding);
         } catch (IOException e) {
             throw new IOException("'" + file + "' cannot be read: " + e.getMessage(), e);
         }

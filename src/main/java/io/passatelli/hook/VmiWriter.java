@@ -1,6 +1,7 @@
 package io.passatelli.hook;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.passatelli.base.Ip;
 import io.passatelli.base.Mac;
 import io.passatelli.config.Annotations;
 import io.passatelli.config.PortForward;
@@ -121,6 +122,11 @@ final class VmiWriter {
         out.writeStartObject();
         out.writeStringField("name", vmi.nic().name());
         out.writeStringField("podInterfaceName", vmi.nic().podInterface());
+        out.writeArrayFieldStart("ipAddresses");
+        for (Ip address : vmi.nic().addresses()) {
+            out.writeString(address.toString());
+        }
+        out.writeEndArray();
         out.writeEndObject();
         out.writeEndArray();
         out.writeEndObject();

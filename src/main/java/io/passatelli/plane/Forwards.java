@@ -21,12 +21,15 @@ import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The forwards of a plane: those that it starts with, and sets that take their place while it runs. A set is taken as a whole: what of it cannot
  * be had is said of each rule. With a {@link Sweep} TCP ports wait for the guest. Loop thread, but where it says otherwise.
  */
 final class Forwards {
+    private static final long AGAIN_NS = TimeUnit.SECONDS.toNanos(1);
+
     private final EventLoop loop;
     private final ListenerSet listeners;
     private final Log log;
@@ -49,6 +52,11 @@ final class Forwards {
 
     /** The change under way is to another set, rather than another try. */
     private boolean replacing;
+
+    /** A change that did not come to its end begins again, at this time. */
+    private boolean again;
+
+    private long againNs;
 
     private volatile boolean ended;
 
@@ -100,12 +108,20 @@ final class Forwards {
         if (its == null) {
             return;
         }
+        if (again && nowNs - againNs >= 0) {
+            beginAgain();
+        }
         boolean ip4 = readiness.ip4() || its.prober.isThere(true);
         boolean ip6 = readiness.ip6() || its.prober.isThere(false);
         if (ip4 != readiness.ip4() || ip6 != readiness.ip6()) {
             onGuest(ip4, ip6);
         }
         its.sweep.onTurn(nowNs);
+    }
+
+    private void beginAgain() {
+        again = false;
+        listeners.change(wanted(), new End());
     }
 
     private void onGuest(boolean ip4, boolean ip6) {
@@ -236,6 +252,9 @@ final class Forwards {
 
         @Override
         public void onFault(Throwable thrown) {
+            replacing = false;
+            again = true;
+            againNs = loop.nowNs() + AGAIN_NS;
             CompletableFuture<List<RuleState>> answer = waiting;
             waiting = null;
             if (answer != null) {

@@ -121,7 +121,10 @@ class MigrationNetnsTest {
                     isReset(pair.peer());
                 }
                 cable.plugIn(target.socket());
-                in(here, Lab.PEER, Lab.POD_BESIDE).close(); // the guest has said nothing yet
+                try (TcpService service = TcpService.at(here.vm(), "::", 80)) { // the guest has said nothing yet
+                    TcpEnd peer = target.connect(here.peer(), Lab.PEER, Lab.POD_BESIDE, 80);
+                    new Pair(service.accept(), peer).speaks().close();
+                }
                 source.guest("ping -n -c 1 -W 10 10.77.0.1"); // the first packet is answered
                 for (Pair pair : old) {
                     pair.guest().send(BYTE);

@@ -70,8 +70,6 @@ class SidecarFamiliesNetnsTest {
                             """);
                     speaks(pod, Lab.POD, Lab.PEER, "127.0.0.1", Lab.GATEWAY);
                 } else {
-                    assertThatThrownBy(() -> TcpEnd.connect(lab.pod(), "127.0.0.1", 80))
-                            .isInstanceOf(ConnectException.class);
                     assertThat(lab.in(lab.vm(), LIMIT, "sh", "-c", "udhcpc -i tap0 -f -q -n -t 2 -T 1 -s /bin/true")
                                     .exitCode())
                             .as("no lease is to be had")
@@ -83,6 +81,10 @@ class SidecarFamiliesNetnsTest {
                             until ip -6 route show default | grep -q fe80::1; do sleep 0.05; done
                             """);
                     speaks(pod, POD6, PEER6, "::1", ROUTER6);
+                    if (!kind.has4()) { // nor where the port listens
+                        assertThatThrownBy(() -> TcpEnd.connect(lab.pod(), "127.0.0.1", 80))
+                                .isInstanceOf(ConnectException.class);
+                    }
                 } else {
                     assertThat(pod.guest("ip -6 route show default")).isEmpty();
                 }

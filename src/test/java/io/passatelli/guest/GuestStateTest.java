@@ -191,6 +191,9 @@ class GuestStateTest {
         }
         assertThat(guest.seen4()).isEqualTo(Ip.parse("10.9.9.9").v4());
         assertThat(seen6(guest)).isEqualTo(Ip.parse("fd99::9"));
+        guest.adopt(guest.network()); // the host has another network, say
+        assertThat(guest.seen4()).isEqualTo(Ip.parse("10.9.9.9").v4());
+        assertThat(seen6(guest)).isEqualTo(Ip.parse("fd99::9"));
         learn(guest, Packets.GUEST_MAC, GUEST);
         learn6(guest, "fd77::7");
         guest.expect(Ip.parse("10.9.9.9"));

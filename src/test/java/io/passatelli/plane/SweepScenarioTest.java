@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 import static io.passatelli.plane.PlaneScenario.GUEST;
 import static io.passatelli.plane.PlaneScenario.GUEST6;
@@ -92,6 +93,36 @@ class SweepScenarioTest {
             lives.reset();
             g.runs(S);
             assertThat(g.said("TCP port 80 of IPv4 is")).hasSize(2);
+        }
+    }
+
+    /** Sockets that others asked for are no reason to do without those of the guest's ports, where there is memory. */
+    @Test
+    void allUdpPortsBesideDoNotTakeThePlaces() {
+        List<PortForward> both = new ArrayList<>(ALL);
+        both.add(new PortForward(Protocol.UDP, null, null, 1, 2 * MOST, null, 1, true));
+        try (SweptGuest g = guest(both, Integer.MAX_VALUE)) {
+            g.open4.set(80);
+            g.runs(HOT_NS);
+            assertThat(g.listening()).isEqualTo(2 * MOST + 1);
+            assertThat(g.listens(80)).isTrue();
+        }
+    }
+
+    /** What is had by somebody else is tried for again and again, and that alone asks nobody quickly. */
+    @Test
+    void anotherTryIsNoReasonToHurry() {
+        try (SweptGuest g = guest()) {
+            g.runs(60 * S);
+            long before = counts(g).probes();
+            g.runs(10 * S);
+            long slowly = counts(g).probes() - before;
+            for (int i = 0; i < 10; i++) {
+                CompletableFuture<List<RuleState>> tried = g.t.plane.handle().retryForwards();
+                g.runs(S);
+                assertThat(tried).isCompleted();
+            }
+            assertThat(counts(g).probes() - before - slowly).isLessThan(slowly * 3 / 2);
         }
     }
 

@@ -62,6 +62,12 @@ public final class HookTimes {
         }
     }
 
+    /** The domain of a process before this one is ours, as if it had been defined now. */
+    public synchronized void resumed() {
+        defined = true;
+        definedNs = clock.nowNs();
+    }
+
     private Durations of(Call call) {
         return Objects.requireNonNull(times.get(call));
     }

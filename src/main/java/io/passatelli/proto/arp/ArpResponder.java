@@ -54,9 +54,14 @@ public final class ArpResponder {
         return send(queue);
     }
 
-    /** Asks for the address that the guest is to have, or was seen to have: the answer shows the MAC of a guest that has said nothing yet. */
+    /** Asks for the address that the guest is to have, and the one that it was seen to have: the answer shows the MAC of a guest that has said nothing yet. */
     public Drop requestGuest(int queue) {
-        composer.arpRequest(out, 0, guest.seen4());
+        Drop drop = request(guest.seen4(), queue);
+        return guest.assigned4() == guest.seen4() ? drop : request(guest.assigned4(), queue);
+    }
+
+    private Drop request(int address, int queue) {
+        composer.arpRequest(out, 0, address);
         return send(queue);
     }
 

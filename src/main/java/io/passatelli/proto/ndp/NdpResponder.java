@@ -92,10 +92,15 @@ public final class NdpResponder {
         return requestGuest();
     }
 
-    /** Asks for the address that the guest is to have, or was seen to have, if any: the answer shows that the guest is there. */
+    /** Asks for the address that the guest is to have, and the one that it was seen to have, if any: the answer shows that the guest is there. */
     public Drop requestGuest() {
-        Ip wanted = new Ip(guest.seen6High(), guest.seen6Low());
-        return on && !wanted.isUnspecified() ? solicit(wanted) : Drop.NONE;
+        Ip seen = new Ip(guest.seen6High(), guest.seen6Low());
+        Drop drop = request(seen);
+        return seen.equals(guest.assigned6()) ? drop : request(guest.assigned6());
+    }
+
+    private Drop request(Ip address) {
+        return on && !address.isUnspecified() ? solicit(address) : Drop.NONE;
     }
 
     /** The answer shows the MAC of a guest that has said nothing yet. */

@@ -64,13 +64,7 @@ public final class PortProbes {
         if (v4) {
             return syn(0, Ip.low(guest.our4()), 0, Ip.low(guest.seen4()), port);
         }
-        boolean global = guest.isHeardGlobal6();
-        return syn(
-                guest.our6().high(),
-                guest.our6().low(),
-                global ? guest.seen6High() : guest.linkLocal6High(),
-                global ? guest.seen6Low() : guest.linkLocal6Low(),
-                port);
+        return syn(guest.our6().high(), guest.our6().low(), guest.seen6High(), guest.seen6Low(), port);
     }
 
     private boolean syn(long srcHigh, long srcLow, long dstHigh, long dstLow, int port) {
