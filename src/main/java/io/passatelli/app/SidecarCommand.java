@@ -127,6 +127,7 @@ final class SidecarCommand {
         private final PlaneHandle plane;
         private volatile boolean failed;
         private boolean closed;
+        private boolean serving;
         private @Nullable HookServer server;
 
         HookDoor(PlaneHandle plane) {
@@ -162,13 +163,18 @@ final class SidecarCommand {
                 }
                 server = made;
                 made.publish();
+                serving = true;
                 return true;
             }
         }
 
+        private synchronized boolean isServing() {
+            return serving;
+        }
+
         private void fail(String why) {
             log.error(why);
-            if (!hooks.isResumed()) {
+            if (!hooks.isResumed() && !isServing()) {
                 failed = true;
                 plane.stop();
             }

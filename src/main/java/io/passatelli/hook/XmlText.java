@@ -26,6 +26,11 @@ import javax.xml.parsers.ParserConfigurationException;
  * outside is fetched, and what the tree may take of memory is bounded before it is made.
  */
 final class XmlText {
+    /** A tree takes about so much, and the answer made of it, in bytes for each byte of text and each tag or attribute. */
+    private static final int TREE_BYTES_PER_BYTE = 6;
+
+    private static final int TREE_BYTES_PER_PART = 400;
+
     private static final DocumentBuilderFactory FACTORY = factory();
     private static final ErrorHandler THROWING = new ErrorHandler() {
         @Override
@@ -109,6 +114,23 @@ final class XmlText {
             throw new HookRefusal(
                     "the domain XML has more than " + HookLimits.DOMAIN_XML_PARTS + " tags and attributes");
         }
+        checkMemory((long) TREE_BYTES_PER_BYTE * xml.length + (long) TREE_BYTES_PER_PART * parts);
+    }
+
+    /** Whoever runs out of memory may take the loop's with it, and with that a frame of which the rest cannot be made sense of. */
+    private static void checkMemory(long bytes) throws HookRefusal {
+        if (bytes > freeMemory()) {
+            System.gc(); // what is garbage counts as used until then
+            if (bytes > freeMemory()) {
+                throw new HookRefusal("the domain XML is too large for the sidecar's memory, of which it takes "
+                        + (bytes >> 10) + " KiB while " + (freeMemory() >> 10) + " are free");
+            }
+        }
+    }
+
+    private static long freeMemory() {
+        Runtime runtime = Runtime.getRuntime();
+        return runtime.maxMemory() - runtime.totalMemory() + runtime.freeMemory();
     }
 
     /** In UTF-8, which needs no declaration. What virt-launcher would not take is refused as soon as it is too long. */

@@ -35,13 +35,13 @@ class TcpAllocationTest {
     void segmentsThereAndBackAllocateNothing(String loopback) throws Exception {
         try (ServerSocketChannel server = ServerSocketChannel.open().bind(new InetSocketAddress(loopback, 0));
                 LinuxOs os = new LinuxOs()) {
-            Thread thread = Thread.ofPlatform().daemon().start(() -> echo(server));
+            Thread.ofPlatform().daemon().start(() -> echo(server));
             int port = ((InetSocketAddress) server.getLocalAddress()).getPort();
             assertThat(allocated(os, loopback.equals("127.0.0.1"), port)).isZero();
-            assertThat(thread.isAlive()).isTrue();
         }
     }
 
+    /** Until the plane ends, which resets the connection. */
     private static void echo(ServerSocketChannel server) {
         ByteBuffer buffer = ByteBuffer.allocateDirect(64 << 10);
         try (SocketChannel one = server.accept()) {
@@ -52,9 +52,8 @@ class TcpAllocationTest {
                 }
                 buffer.clear();
             }
-            server.accept(); // until the test ends
         } catch (IOException e) {
-            assertThat(server.isOpen()).isFalse();
+            // before the end, nothing would move
         }
     }
 
