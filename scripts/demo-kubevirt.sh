@@ -103,7 +103,7 @@ sed -e 's#"passatelli.io/forward":"[^"]*"#"passatelli.io/forward":"tcp:'"$annota
     -e 's#virt-launcher:v1.9.0#virt-launcher:v1.7.0#' \
     "$recorded/vmi.json" > "$work/vmi.json" # Debian's QEMU knows no more than the one of KubeVirt 1.7
 note "the VirtualMachineInstance says:"
-grep -oE '"passatelli.io/forward":"[^"]*"|"interfaces":\[\{"name":"default"[^]]*\][^]]*\]' "$work/vmi.json" | head -n 2 | indent vmi
+grep -oE '"passatelli.io/forward":"[^"]*"|"interfaces":\[\{"name":"default"[^]]*\][^]]*\]' "$work/vmi.json" | sed -n 1,2p | indent vmi
 
 say "The sidecar"
 mkdir "$work/hooks"
@@ -172,7 +172,7 @@ tr '\0' '\n' < "/proc/$qemu/cmdline" | grep -A 1 '^-netdev' | grep stream | inde
 connections() { in_pod ss -xnH state established | grep -o ' /var/run/kubevirt-hooks/net/0\.sock .*'; }
 
 say "The guest"
-console=$work/run/$(pod virsh "$work" dumpxml "$domain" | grep -oPm 1 "<log file='/var/run/\K[^']+")
+console=$work/run/$(pod virsh "$work" dumpxml "$domain" | grep -oP "<log file='/var/run/\K[^']+" | sed -n 1p) # who reads no further ends the writer
 { tail -n +1 -f "--pid=$qemu" "$console" 2> /dev/null | sed -u 's/\r$//; s/^/   guest | /'; } 5>&- &
 shown=$!
 said() { sed -n "s/\r$//; s/^$1=//p" "$console" | tail -n 1; }
