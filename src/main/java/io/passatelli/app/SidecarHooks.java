@@ -106,14 +106,16 @@ final class SidecarHooks implements HookCalls, AutoCloseable {
         resumed = true;
         times.resumed();
         Vmi vmi = left.vmi();
-        life.onResume(left.qemuCame(), false, clock.nowNs());
+        life.onResume(left.qemuCame(), clock.nowNs());
         life.grace(vmi.graceSeconds());
         life.target(vmi.migrating());
         json.vm(vmi.namespace() + "/" + vmi.name());
         HostNetwork host = host();
         VmiSettings asked = VmiSettings.of(vmi, host, ephemeral);
         boolean again = vmi.qemuReconnects() && asked.transport() != Transport.STREAM_TCP;
-        life.onResume(left.qemuCame(), again, clock.nowNs());
+        if (again) {
+            life.qemuReconnects();
+        }
         log.warn("a process before this one was killed: its connections are gone, and the VM "
                 + (again
                         ? "is connected again when its QEMU tries"

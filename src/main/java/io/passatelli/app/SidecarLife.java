@@ -58,12 +58,17 @@ final class SidecarLife {
         calledNs = nowNs;
     }
 
-    /** Takes the place of a process that was killed. With {@code qemuCame} QEMU lived then, and tries again if it {@code reconnects}. */
-    synchronized void onResume(boolean qemuCame, boolean reconnects, long nowNs) {
+    /** Takes the place of a process that was killed; with {@code qemuCame} QEMU lived then, and may not be able to connect again. */
+    synchronized void onResume(boolean qemuCame, long nowNs) {
         onCall(nowNs);
         came = qemuCame;
-        lost = qemuCame && !reconnects;
+        lost = qemuCame;
         goneNs = nowNs;
+    }
+
+    /** QEMU can, and so would have by and by if it lived. */
+    synchronized void qemuReconnects() {
+        lost = false;
     }
 
     /** The VM has so long to shut down. */

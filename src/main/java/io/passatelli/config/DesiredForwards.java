@@ -13,8 +13,11 @@ import java.util.stream.Stream;
  * {@code passatelli.io/forward} adds and takes away; less what others need. The sidecar at boot and the controller later come to the same.
  */
 public final class DesiredForwards {
+    /** Of the control API, in a pod. */
+    public static final int CONTROL_PORT = 15_987;
+
     /** The control API, health and metrics, and the door for kubectl. */
-    private static final PortRange OURS = new PortRange(Protocol.TCP, 15_987, 15_989);
+    private static final PortRange OURS = new PortRange(Protocol.TCP, CONTROL_PORT, 15_989);
 
     /** Where the VM's NIC is, on loopback, with the transport {@code stream-tcp}. */
     public static final int STREAM_TCP_PORT = 15_999;

@@ -157,7 +157,7 @@ class SidecarLifeTest {
     /** A VM whose QEMU cannot come back can still be migrated, as long as all containers of its pod run. */
     @Test
     void whoTakesAnothersPlaceWaitsForALostQemuAsLongAsThePodLives() {
-        life.onResume(true, false, at(0));
+        life.onResume(true, at(0));
         assertThat(life.hasCome()).isTrue();
         assertThat(life.end(at(1_000_000))).isNull();
         life.onTerminate(at(1_000_000));
@@ -166,27 +166,30 @@ class SidecarLifeTest {
 
     @Test
     void whoTakesAnothersPlaceWaitsForAQemuThatTriesAgainAsForOneThatIsGone() {
-        life.onResume(true, true, at(5));
+        life.onResume(true, at(5));
+        life.qemuReconnects();
         livesUntil(125, "QEMU has been gone for 120 s");
     }
 
     @Test
     void aTargetThatTakesAnothersPlaceDoesNotStandInTheWayForLong() {
-        life.onResume(true, true, at(5));
+        life.onResume(true, at(5));
+        life.qemuReconnects();
         life.target(true);
         livesUntil(15, "QEMU has been gone for 10 s");
     }
 
     @Test
     void whoTakesAnothersPlaceHearsTheLastWordAtOnce() {
-        life.onResume(true, false, at(0));
+        life.onResume(true, at(0));
         life.onShutdown();
         assertThat(life.end(at(1))).isEqualTo("virt-launcher says that QEMU has ended");
     }
 
     @Test
     void qemuThatComesBackAfterAKillGoesAsAnyOther() {
-        life.onResume(true, true, at(0));
+        life.onResume(true, at(0));
+        life.qemuReconnects();
         life.onGuestUp();
         assertThat(life.end(at(1_000))).isNull();
         life.onGuestDown(at(1_000));
@@ -195,7 +198,8 @@ class SidecarLifeTest {
 
     @Test
     void whoTakesThePlaceOfOneThatHadNoQemuWaitsForItAsAfterACall() {
-        life.onResume(false, true, at(50));
+        life.onResume(false, at(50));
+        life.qemuReconnects();
         livesUntil(950, "QEMU did not come within 900 s of the last hook call");
     }
 

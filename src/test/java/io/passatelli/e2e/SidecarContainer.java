@@ -3,16 +3,13 @@ package io.passatelli.e2e;
 import io.passatelli.hook.LauncherDouble;
 import io.passatelli.hook.RecordedBoot;
 import io.passatelli.lab.Command;
+import io.passatelli.lab.Lab;
 import io.passatelli.lab.LibvirtLab;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
@@ -37,7 +34,7 @@ final class SidecarContainer implements AutoCloseable {
 
     /** In a pod that may have had another one: its volume is as new. virt-launcher has found it. */
     static SidecarContainer start(LibvirtLab pod) throws Exception {
-        clean(pod.hooks().resolve(LauncherWorld.CONTAINER));
+        Lab.delete(pod.hooks().resolve(LauncherWorld.CONTAINER));
         SidecarContainer made = new SidecarContainer(pod);
         try {
             made.launcher.collect(LauncherWorld.LIMIT);
@@ -46,17 +43,6 @@ final class SidecarContainer implements AutoCloseable {
             throw e;
         }
         return made;
-    }
-
-    private static void clean(Path directory) throws IOException {
-        if (!Files.exists(directory)) {
-            return;
-        }
-        try (Stream<Path> files = Files.walk(directory)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
     }
 
     LibvirtLab pod() {

@@ -18,7 +18,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -143,7 +142,7 @@ class SidecarGuestTest {
     void vmsBootInARowOn200MillicoresAndNoInfoIsLate() throws Exception {
         try (LibvirtLab lab = LibvirtLab.up(LibvirtLab.Mode.SESSION)) {
             for (int boot = 1; boot <= BOOTS; boot++) {
-                clean(lab.hooks().resolve(CONTAINER));
+                Lab.delete(lab.hooks().resolve(CONTAINER));
                 try (ControlGroup quota = ControlGroup.ofProcessor(MILLICORES);
                         LauncherDouble launcher = new LauncherDouble(lab.hooks(), 1)) {
                     Process sidecar = startSidecar(lab, quota.starter());
@@ -193,17 +192,5 @@ class SidecarGuestTest {
         assertThat(sidecar.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
         assertThat(lab.transcript(CONTAINER).lines()).noneMatch(line -> line.contains("bug:"));
         assertThat(sidecar.exitValue()).isZero();
-    }
-
-    /** What the next pod's volume has not. */
-    private static void clean(Path directory) throws IOException {
-        if (!Files.exists(directory)) {
-            return;
-        }
-        try (Stream<Path> files = Files.walk(directory)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
     }
 }

@@ -167,6 +167,18 @@ public final class Lab implements AutoCloseable {
         return PlaneProcess.start(inPod(command), directory);
     }
 
+    /** {@code directory} and all below it; nothing if it is not there. */
+    public static void delete(Path directory) throws IOException {
+        if (Files.notExists(directory)) {
+            return;
+        }
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        }
+    }
+
     @Override
     public void close() {
         if (vm != null) {
@@ -174,10 +186,8 @@ public final class Lab implements AutoCloseable {
         }
         others.forEach(Namespace::close);
         down();
-        try (Stream<Path> files = Files.walk(directory)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(file);
-            }
+        try {
+            delete(directory);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

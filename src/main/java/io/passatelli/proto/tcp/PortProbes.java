@@ -2,6 +2,7 @@ package io.passatelli.proto.tcp;
 
 import io.passatelli.base.HotPath;
 import io.passatelli.base.Ip;
+import io.passatelli.config.DesiredForwards;
 import io.passatelli.flow.SipHash;
 import io.passatelli.forward.PortAnswers;
 import io.passatelli.guest.FrameComposer;
@@ -28,7 +29,7 @@ import java.util.function.LongSupplier;
  */
 public final class PortProbes {
     /** A port of the pod that is never forwarded, and none that a connection is given: so no peer that the guest sees at our address has it. */
-    private static final int OUR_PORT = 15_987;
+    private static final int OUR_PORT = DesiredForwards.CONTROL_PORT;
 
     /** What an Ethernet has, bytes: some firewalls drop a SYN that says less, or nothing. No data follow. */
     private static final int MSS = 1_460;

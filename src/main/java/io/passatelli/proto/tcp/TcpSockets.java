@@ -4,6 +4,7 @@ import io.passatelli.base.Drop;
 import io.passatelli.base.Ip;
 import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
+import io.passatelli.flow.WayOut;
 import io.passatelli.os.Errno;
 import io.passatelli.os.Os;
 import io.passatelli.os.SockAddr;
@@ -19,25 +20,16 @@ final class TcpSockets {
     private final Os os;
     private final SockAddr address = new SockAddr();
     private final SockAddr own = new SockAddr();
-    private HostSide host4;
-    private HostSide host6;
-    /** What was adopted last has another way out than what was before it. */
-    private boolean moved4;
-
-    private boolean moved6;
+    private final WayOut way;
 
     TcpSockets(Os os, PlaneConfig config) {
         this.os = os;
-        host4 = config.host4();
-        host6 = config.host6();
+        way = new WayOut(config);
     }
 
     /** Sockets opened from now on are as {@code config} says. */
     void adopt(PlaneConfig config) {
-        moved4 = !host4.sendsAs(config.host4());
-        moved6 = !host6.sendsAs(config.host6());
-        host4 = config.host4();
-        host6 = config.host6();
+        way.adopt(config);
     }
 
     /**
@@ -52,7 +44,7 @@ final class TcpSockets {
         }
         flow.fd = fd;
         int rc = prepare(fd);
-        HostSide side = v4 ? host4 : host6;
+        HostSide side = way.side(v4);
         if (rc >= 0 && !Ip.isLoopback(flow.hostHigh, flow.hostLow)) {
             rc = bind(fd, side);
         }
@@ -68,8 +60,7 @@ final class TcpSockets {
 
     /** Whether the kernel bound the socket of {@code flow}, which was opened before what was adopted last, to a way out that has become another. */
     boolean isMoved(TcpFlow flow) {
-        boolean moved = Ip.isV4(flow.hostHigh, flow.hostLow) ? moved4 : moved6;
-        return moved && !Ip.isLoopback(flow.hostHigh, flow.hostLow);
+        return way.isMoved(flow.hostHigh, flow.hostLow);
     }
 
     /** What every socket of a flow has, also an accepted one. */

@@ -2,15 +2,14 @@ package io.passatelli.proto.udp;
 
 import io.passatelli.base.Drop;
 import io.passatelli.base.HotPath;
-import io.passatelli.base.Ip;
 import io.passatelli.base.Limits;
 import io.passatelli.base.TimerWheel;
-import io.passatelli.config.HostSide;
 import io.passatelli.config.PlaneConfig;
 import io.passatelli.flow.AddressMap;
 import io.passatelli.flow.Descriptors;
 import io.passatelli.flow.FlowKey;
 import io.passatelli.flow.FlowTable;
+import io.passatelli.flow.WayOut;
 import io.passatelli.loop.EventLoop;
 import io.passatelli.os.Epoll;
 import io.passatelli.os.Os;
@@ -37,12 +36,7 @@ final class UdpFlows {
     private long singleNs;
     private long streamNs;
     private int type;
-    private HostSide host4;
-    private HostSide host6;
-    /** The last configuration has another way out than the one before it. */
-    private boolean moved4;
-
-    private boolean moved6;
+    private final WayOut way;
     private final Descriptors descriptors;
 
     UdpFlows(UdpTranslator owner, UdpTranslator.Parts parts, UdpSockets sockets, PlaneConfig config) {
@@ -51,18 +45,14 @@ final class UdpFlows {
         loop = parts.loop();
         os = loop.os();
         table = parts.flows();
-        host4 = config.host4();
-        host6 = config.host6();
+        way = new WayOut(config);
         descriptors = parts.descriptors();
         adopt(config);
     }
 
     void adopt(PlaneConfig config) {
         sockets.adopt(config);
-        moved4 = !host4.sendsAs(config.host4());
-        moved6 = !host6.sendsAs(config.host6());
-        host4 = config.host4();
-        host6 = config.host6();
+        way.adopt(config);
         singleNs = config.udpTimeouts().single() * NS_PER_S;
         streamNs = config.udpTimeouts().stream() * NS_PER_S;
     }
@@ -179,12 +169,6 @@ final class UdpFlows {
         pool[poolCount++] = flow;
     }
 
-    /** connect(2) has bound the socket to an address that the host may not have any more; IPv6 would go on sending from it. */
-    private boolean isMoved(UdpFlow flow) {
-        boolean moved = Ip.isV4(flow.hostHigh, flow.hostLow) ? moved4 : moved6;
-        return moved && !Ip.isLoopback(flow.hostHigh, flow.hostLow);
-    }
-
     /** Ends those of the guest that would lead elsewhere or nowhere, or come from elsewhere, if they began now. */
     void endMisled(AddressMap addresses) {
         for (int i = 0; i < madeCount; i++) {
@@ -194,7 +178,7 @@ final class UdpFlows {
             }
             addresses.toHost(flow.farHigh(), flow.farLow(), flow.farPort());
             boolean elsewhere = addresses.high() != flow.hostHigh || addresses.low() != flow.hostLow;
-            if (elsewhere || addresses.isClosed() || isMoved(flow)) {
+            if (elsewhere || addresses.isClosed() || way.isMoved(flow.hostHigh, flow.hostLow)) {
                 owner.end(flow);
             }
         }
